@@ -1,0 +1,269 @@
+//! The library's front door: frames in, flows with their diagnoses out. Sans-IO, single-threaded, moved by frame times.
+//!
+//! ```no_run
+//! use tlscope::analyzer::{Analyzer, Options};
+//! use tlscope::capture::{self, Source};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut file = capture::open("capture.pcapng".as_ref())?;
+//! let mut analyzer = Analyzer::new(Options::default());
+//! analyzer.begin_source();
+//! while let Some(frame) = file.next_frame()? {
+//!     analyzer.push(&frame);
+//!     for flow in analyzer.take_flows() {
+//!         println!("{:?} {:?}", flow.diagnosis.outcome, flow.diagnosis.cause);
+//!     }
+//! }
+//! analyzer.end_source(file.info());
+//! for flow in analyzer.take_flows() {
+//!     println!("{:?} {:?}", flow.diagnosis.outcome, flow.diagnosis.cause);
+//! }
+//! # Ok(()) }
+//! ```
+
+mod detail;
+mod open_flow;
+
+use std::collections::BTreeMap;
+
+use crate::capture::{Frame, SourceInfo};
+use crate::diagnose::{self, Diagnosis, Policy};
+use crate::facts::FlowFacts;
+use crate::flow::{Endpoint, Endpoints, FlowIndex, FlowKey, FlowTable, Mark};
+use crate::limits;
+use crate::packet::{Decoder, Packet, Segment, TcpFlags};
+use crate::span::{Side, Timestamp};
+use crate::x509;
+
+pub use detail::{Detail, DetailError, FlowRef, FrameBytes, KeptMessage, detail};
+use open_flow::{KeepNothing, OpenFlow};
+
+/// What can be chosen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// What the rules are told.
+    pub policy: Policy,
+}
+
+/// A flow that has ended (or whose input has).
+#[derive(Clone, Debug)]
+pub struct FlowReport {
+    /// What is known of it.
+    pub facts: FlowFacts,
+    /// What the rules say.
+    pub diagnosis: Diagnosis,
+}
+
+/// What became of one input's frames.
+#[derive(Clone, Debug)]
+pub struct SourceReport {
+    /// What the reader says: path, frames, times, damage.
+    pub info: SourceInfo,
+    /// Frames that held a TCP or UDP packet (or a fragment of one).
+    pub decoded: u64,
+    /// All other frames, by reason. `decoded` and these together are the frames.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// TCP connections seen, with or without TLS.
+    pub tcp_connections: u64,
+    /// Connections dropped because too many were open.
+    pub evicted: u64,
+}
+
+/// Takes frames, gives flows.
+#[derive(Debug)]
+pub struct Analyzer {
+    options: Options,
+    decoder: Decoder,
+    table: FlowTable<OpenFlow>,
+    certificates: x509::Cache,
+    sources: Vec<SourceReport>,
+    done: Vec<FlowReport>,
+    next_id: u64,
+    source: Option<usize>,
+    decoded: u64,
+    skipped: BTreeMap<&'static str, u64>,
+    connections: u64,
+    evicted_before: u64,
+    pending: usize,
+    now: Timestamp,
+}
+
+impl Analyzer {
+    /// An empty one.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            decoder: Decoder::new(),
+            table: FlowTable::default(),
+            certificates: x509::Cache::new(),
+            sources: Vec::new(),
+            done: Vec::new(),
+            next_id: 0,
+            source: None,
+            decoded: 0,
+            skipped: BTreeMap::new(),
+            connections: 0,
+            evicted_before: 0,
+            pending: 0,
+            now: Timestamp(i64::MIN),
+        }
+    }
+
+    /// The next input begins; returns its index.
+    pub fn begin_source(&mut self) -> usize {
+        let index = self.sources.len();
+        self.source = Some(index);
+        self.now = Timestamp(i64::MIN);
+        self.decoded = 0;
+        self.skipped.clear();
+        self.connections = 0;
+        self.evicted_before = self.table.evicted();
+        index
+    }
+
+    /// The next frame of the present input.
+    pub fn push(&mut self, frame: &Frame<'_>) {
+        // Frames without a time (Simple Packet Blocks) stand at the time of the one before.
+        let time = frame.time.unwrap_or(if self.now.0 == i64::MIN { Timestamp(0) } else { self.now });
+        let mut decoder = std::mem::take(&mut self.decoder);
+        match decoder.decode(frame) {
+            Packet::Tcp(segment) => {
+                self.decoded = self.decoded.saturating_add(1);
+                self.segment(&segment, Mark { frame: frame.no, time });
+            }
+            Packet::Udp(_) | Packet::IcmpUnreachable(_) => self.decoded = self.decoded.saturating_add(1),
+            Packet::Skipped(why) => {
+                let n = self.skipped.entry(why.reason()).or_insert(0);
+                *n = n.saturating_add(1);
+            }
+        }
+        self.decoder = decoder;
+        self.advance(time);
+    }
+
+    /// Capture time has come to `to`: connections whose time is over are reported. A clock that runs backwards moves
+    /// nothing.
+    pub fn advance(&mut self, to: Timestamp) {
+        self.now = self.now.max(to);
+        while let Some(i) = self.table.expired(self.now) {
+            self.end_flow(i, false);
+        }
+    }
+
+    /// The present input has ended: everything still open is reported.
+    pub fn end_source(&mut self, info: &SourceInfo) {
+        let mut open: Vec<(u64, FlowIndex)> = Vec::with_capacity(self.table.len());
+        self.table.for_each(|i, f| open.push((f.id, i)));
+        open.sort_unstable();
+        for (_, i) in open {
+            if let Some(f) = self.table.get_mut(i) {
+                f.source_damaged = !info.complete;
+            }
+            self.end_flow(i, true);
+        }
+        self.sources.push(SourceReport {
+            info: info.clone(),
+            decoded: self.decoded,
+            skipped: std::mem::take(&mut self.skipped),
+            tcp_connections: self.connections,
+            evicted: self.table.evicted().saturating_sub(self.evicted_before),
+        });
+        self.source = None;
+    }
+
+    /// Flows reported since the last call, in the order in which they ended.
+    pub fn take_flows(&mut self) -> Vec<FlowReport> {
+        std::mem::take(&mut self.done)
+    }
+
+    /// True when [`Analyzer::take_flows`] would give any.
+    pub fn has_flows(&self) -> bool {
+        !self.done.is_empty()
+    }
+
+    /// What became of the inputs so far.
+    pub fn sources(&self) -> &[SourceReport] {
+        &self.sources
+    }
+
+    /// Frames decoded and TCP connections seen of the present input: for an empty screen.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.decoded, self.connections)
+    }
+
+    fn segment(&mut self, seg: &Segment<'_>, mark: Mark) {
+        let src = Endpoint { ip: seg.src, port: seg.src_port };
+        let dst = Endpoint { ip: seg.dst, port: seg.dst_port };
+        let (key, _) = FlowKey::new(src, dst);
+        let mut found = self.table.find(&key, mark.time);
+        if seg.flags.contains(TcpFlags::SYN)
+            && !seg.flags.contains(TcpFlags::ACK)
+            && let Some(i) = found
+        {
+            let again = self.table.get_mut(i).is_some_and(|f| f.is_reopened_by(src, seg.seq));
+            if again {
+                self.end_flow(i, false);
+                found = None;
+            }
+        }
+        let i = match found {
+            Some(i) => i,
+            None => {
+                self.next_id = self.next_id.saturating_add(1);
+                self.connections = self.connections.saturating_add(1);
+                let ends = Endpoints { a: src, b: dst };
+                let flow = OpenFlow::new(self.next_id, self.source.unwrap_or(0), ends, mark);
+                let i = self.table.insert(key, flow, mark.time);
+                if let Some(old) = self.table.overflow() {
+                    if let Some(f) = self.table.get_mut(old) {
+                        f.evicted = true;
+                    }
+                    self.end_flow(old, false);
+                }
+                i
+            }
+        };
+        let Some(flow) = self.table.get_mut(i) else { return };
+        let side = if key.is_loop() { flow.side_of_loop(seg) } else { flow.side_of(src) };
+        let before = flow.pending_bytes();
+        flow.segment(side, seg, mark, &mut self.certificates, &mut KeepNothing);
+        let after = flow.pending_bytes();
+        let closed = flow.is_closed();
+        self.pending = self.pending.saturating_sub(before).saturating_add(after);
+        if closed {
+            self.table.closing(i, mark.time);
+        }
+        self.relieve(i);
+    }
+
+    /// Too much is held for out-of-order data of all flows together: this flow, which just added to it, gives up its hole.
+    fn relieve(&mut self, i: FlowIndex) {
+        if self.pending <= limits::PENDING_BYTES {
+            return;
+        }
+        let Some(flow) = self.table.get_mut(i) else { return };
+        let before = flow.pending_bytes();
+        flow.release(&mut self.certificates);
+        let after = flow.pending_bytes();
+        self.pending = self.pending.saturating_sub(before).saturating_add(after);
+    }
+
+    fn end_flow(&mut self, i: FlowIndex, by_end_of_input: bool) {
+        let Some(flow) = self.table.remove(i) else { return };
+        self.pending = self.pending.saturating_sub(flow.pending_bytes());
+        if let Some(facts) = flow.finish(by_end_of_input, &mut self.certificates, &mut KeepNothing) {
+            self.done.extend(report(facts, &self.options.policy));
+        }
+    }
+}
+
+/// A flow's report; `None` for a connection without TLS about which nothing was found.
+fn report(facts: FlowFacts, policy: &Policy) -> Option<FlowReport> {
+    let diagnosis = diagnose::diagnose(&facts, policy);
+    let worth_telling = facts.is_tls() || diagnosis.findings.iter().any(|f| f.explains_failure);
+    worth_telling.then_some(FlowReport { facts, diagnosis })
+}
+
+/// Both roles a side can be found by: the one whose address it is.
+pub(crate) fn side_of(ends: &Endpoints, src: Endpoint) -> Side {
+    if src == ends.a { Side::A } else { Side::B }
+}

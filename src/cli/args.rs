@@ -1,0 +1,150 @@
+//! The command line as types; help, man page and completions come from here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::diagnose::Severity;
+use crate::report;
+
+/// Says why a TLS or mTLS handshake failed, how sure that is, whose side to look at and what to change.
+#[derive(Debug, Parser)]
+#[command(name = "tlscope", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Examples:
+  tlscope incident.pcapng                        open a capture in the terminal UI
+  tlscope report incident.pcapng                 print what happened, for a log
+  tlscope report --format json a.pcap b.pcap.gz  the same for a program
+  ssh host tcpdump -U -w - tcp | tlscope -       a capture from standard input
+  tlscope explain client-cert-missing            what a finding means and what to do")]
+pub(super) struct Cli {
+    /// Capture to open (pcap or pcapng, also gzip, zstd or lz4); `-` is standard input
+    pub(super) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Global {
+    /// When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are honoured
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true, value_name = "WHEN")]
+    pub(super) color: Color,
+    /// No progress on standard error
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// The choice for an output that is (not) a terminal. See <https://no-color.org> and <https://bixense.com/clicolors>.
+    pub(super) fn for_terminal(self, is_terminal: bool) -> bool {
+        let set = |name| std::env::var_os(name).is_some_and(|v: OsString| !v.is_empty() && v != "0");
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto if std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) => false,
+            Self::Auto => set("CLICOLOR_FORCE") || is_terminal,
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Report every TLS connection of captures and why it failed
+    Report(ReportArgs),
+    /// Explain a finding, cipher suite, alert, extension, group or signature scheme
+    #[command(after_help = "Examples:
+  tlscope explain                          list all findings
+  tlscope explain client-cert-missing      the page of a finding
+  tlscope explain alert 48
+  tlscope explain cipher TLS_AES_128_GCM_SHA256
+  tlscope explain extension 0x002b")]
+    Explain {
+        /// Code of a finding, or a kind (cipher, alert, extension, group, signature, message, version) and a name or number
+        #[arg(value_name = "TOPIC", num_args = 0..=2)]
+        topic: Vec<String>,
+    },
+    /// Print the JSON Schema of the report
+    Schema,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+/// Arguments of `tlscope report`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Exit codes:
+  0  everything was read, no finding at or above --fail-on
+  1  a finding at or above --fail-on
+  2  the command line is wrong
+  3  an input cannot be opened or is damaged (what is readable is still reported)
+
+Examples:
+  tlscope report capture.pcapng
+  tlscope report --format json -o report.json --fail-on error capture.pcapng
+  tcpdump -w - -U -c 1000 tcp port 8443 | tlscope report -")]
+pub(super) struct ReportArgs {
+    /// Captures (pcap or pcapng, also gzip, zstd or lz4); `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// How to write the report
+    #[arg(short = 'F', long, default_value = "text", value_parser = format_parser())]
+    pub(super) format: String,
+    /// Write to a file (written aside, then renamed) instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Exit with 1 when there is a finding of this severity or worse
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(super) fail_on: Option<FailOn>,
+}
+
+impl ReportArgs {
+    /// As for `tlscope report FILE`.
+    pub(super) fn of(file: PathBuf) -> Self {
+        Self { files: vec![file], format: "text".to_owned(), output: None, fail_on: None }
+    }
+}
+
+fn format_parser() -> clap::builder::PossibleValuesParser {
+    report::FORMATS.iter().map(|f| f.name).collect::<Vec<_>>().into()
+}
+
+/// Severity of `--fail-on`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// Errors only.
+    Error,
+    /// Warnings and errors.
+    Warning,
+    /// Anything.
+    Info,
+}
+
+impl From<FailOn> for Severity {
+    fn from(f: FailOn) -> Self {
+        match f {
+            FailOn::Error => Self::Error,
+            FailOn::Warning => Self::Warning,
+            FailOn::Info => Self::Info,
+        }
+    }
+}

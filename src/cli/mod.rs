@@ -1,0 +1,94 @@
+//! What was typed → what it means → run; exit codes.
+//!
+//! Exit codes: 0 read everything and nothing at or above `--fail-on`; 1 a finding at or above it; 2 bad usage; 3 an input
+//! could not be opened or is damaged, or output could not be written. A closed pipe is a quiet end with 0.
+#![allow(clippy::disallowed_methods, reason = "progress on standard error is paced by the real clock")]
+
+mod args;
+mod explain;
+mod output;
+mod report;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::text;
+use args::{Cli, Command, ReportArgs};
+
+/// Everything was read, nothing to complain of.
+const OK: u8 = 0;
+/// A finding at or above `--fail-on`.
+const FOUND: u8 = 1;
+/// The command line is wrong.
+const USAGE: u8 = 2;
+/// An input could not be read, or is damaged; or an output could not be written.
+const DAMAGED: u8 = 3;
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => ExitCode::from(run(cli)),
+        Err(e) => {
+            let code = if e.use_stderr() { USAGE } else { OK };
+            // What was typed may hold anything.
+            let shown = e.render();
+            let styled = if e.use_stderr() { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+            let plain = shown.to_string();
+            let safe: String = plain.split('\n').map(text::guard).collect::<Vec<_>>().join("\n");
+            let written = if styled && safe == plain { shown.ansi().to_string() } else { safe };
+            let _ = if e.use_stderr() { io::stderr().write_all(written.as_bytes()) } else { io::stdout().write_all(written.as_bytes()) };
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(cli: Cli) -> u8 {
+    match cli.command {
+        Some(Command::Report(args)) => report::run(&args, &cli.global),
+        Some(Command::Explain { topic }) => output::print(|out| explain::write(out, &topic)),
+        Some(Command::Schema) => output::print(|out| {
+            out.write_all(crate::report::schema().as_bytes())?;
+            Ok(OK)
+        }),
+        Some(Command::Completions { shell }) => output::print(|out| {
+            let mut buffer = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tlscope", &mut buffer);
+            out.write_all(&buffer)?;
+            Ok(OK)
+        }),
+        Some(Command::Man) => output::print(|out| {
+            let mut buffer = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut buffer)?;
+            out.write_all(&buffer)?;
+            Ok(OK)
+        }),
+        None => open(cli),
+    }
+}
+
+/// `tlscope FILE`: the UI on a terminal, the text report otherwise.
+fn open(cli: Cli) -> u8 {
+    let Some(file) = cli.file else {
+        let _ = io::stderr().write_all(Cli::command().render_help().to_string().as_bytes());
+        return USAGE;
+    };
+    if io::stdout().is_terminal() {
+        let options = crate::tui::TuiOptions { path: file, color: cli.global.color.for_terminal(true) };
+        match crate::tui::run(options) {
+            Ok(()) => OK,
+            Err(e) => {
+                complain(&e.to_string());
+                DAMAGED
+            }
+        }
+    } else {
+        report::run(&ReportArgs::of(file), &cli.global)
+    }
+}
+
+/// One sentence on standard error.
+fn complain(sentence: &str) {
+    let _ = writeln!(io::stderr(), "tlscope: {}", text::guard(sentence));
+}

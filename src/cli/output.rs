@@ -1,0 +1,89 @@
+//! Where output goes: standard output, or a file that is written aside and renamed when it is whole.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::{DAMAGED, OK, complain};
+
+/// Writes to standard output. A closed pipe is a quiet end; any other error is told.
+pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<u8>) -> u8 {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = write(&mut out).and_then(|code| out.flush().map(|()| code));
+    verdict(result, "standard output")
+}
+
+/// The exit code of a write: a closed pipe ends silently.
+pub(super) fn verdict(result: io::Result<u8>, to: &str) -> u8 {
+    match result {
+        Ok(code) => code,
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => OK,
+        Err(e) => {
+            complain(&format!("cannot write to {to}: {e}"));
+            DAMAGED
+        }
+    }
+}
+
+/// The destination of a report.
+pub(super) enum Output {
+    /// Standard output.
+    Stdout(BufWriter<io::Stdout>),
+    /// A device or pipe (`/dev/stdout`, `/dev/full`), which cannot be replaced by a renamed file.
+    Device(BufWriter<File>),
+    /// A file, still under another name.
+    Aside {
+        /// The temporary file beside it.
+        file: BufWriter<tempfile::NamedTempFile>,
+        /// Its name in the end.
+        path: PathBuf,
+    },
+}
+
+impl Output {
+    /// Opens it. With `None` it is standard output.
+    pub(super) fn open(path: Option<&Path>) -> io::Result<Self> {
+        const BUFFER: usize = 1 << 16;
+        let Some(path) = path else { return Ok(Self::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()))) };
+        if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+            let file = File::options().write(true).open(path)?;
+            return Ok(Self::Device(BufWriter::with_capacity(BUFFER, file)));
+        }
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less what umask takes
+        let file = builder.prefix(".tlscope-").tempfile_in(folder)?;
+        Ok(Self::Aside { file: BufWriter::with_capacity(BUFFER, file), path: path.to_owned() })
+    }
+
+    /// Everything is written: gives the file its name.
+    pub(super) fn close(self) -> io::Result<()> {
+        match self {
+            Self::Stdout(mut out) => out.flush(),
+            Self::Device(mut out) => out.flush(),
+            Self::Aside { file, path } => {
+                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+                file.persist(path).map(|_| ()).map_err(|e| e.error)
+            }
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(out) => out.write(buf),
+            Self::Device(out) => out.write(buf),
+            Self::Aside { file, .. } => file.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(out) => out.flush(),
+            Self::Device(out) => out.flush(),
+            Self::Aside { file, .. } => file.flush(),
+        }
+    }
+}

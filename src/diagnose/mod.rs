@@ -1,0 +1,243 @@
+//! From facts to findings: what is wrong, how sure that is, whose side to look at, what to change.
+//!
+//! A rule is a pure function over [`FlowFacts`] in a const table of its family; the tables together are [`rules`]. A new
+//! rule is one [`Rule`] with its check function, its page and its tests, in the file of its family.
+
+mod cause;
+
+use std::fmt;
+
+use crate::facts::{FlowFacts, Outcome};
+use crate::span::{FrameNo, Role};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Works today, may not tomorrow, or is weak.
+    Warning,
+    /// Explains a failure, or is broken.
+    Error,
+}
+
+impl Severity {
+    /// The word of the report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// One of several readings.
+    Possible,
+    /// The usual reading; others exist.
+    Likely,
+    /// No other reading exists.
+    Certain,
+}
+
+impl Confidence {
+    /// The word of the report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Possible => "possible",
+            Self::Likely => "likely",
+            Self::Certain => "certain",
+        }
+    }
+}
+
+/// Whose configuration to look at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// The client's.
+    Client,
+    /// The server's.
+    Server,
+    /// What lies between them.
+    Network,
+    /// One of the two; the wire does not say which.
+    Either,
+    /// Nobody's: the capture itself, or a mere fact.
+    Nobody,
+}
+
+impl Blame {
+    /// The word of the report; `None` when nobody is to blame.
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Client => Some("client"),
+            Self::Server => Some("server"),
+            Self::Network => Some("network"),
+            Self::Either => Some("either"),
+            Self::Nobody => None,
+        }
+    }
+}
+
+impl From<Role> for Blame {
+    fn from(r: Role) -> Self {
+        match r {
+            Role::Client => Self::Client,
+            Role::Server => Self::Server,
+        }
+    }
+}
+
+/// What a person reads under a code: `tlscope explain CODE`.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// *What*: what was seen.
+    pub what: &'static str,
+    /// *Why it matters*: and what it usually is.
+    pub why: &'static str,
+    /// *How sure*: what the evidence proves and what it does not.
+    pub how_sure: &'static str,
+    /// *Fix*: what to change, with concrete commands or settings.
+    pub fix: &'static str,
+    /// *How to verify*: a command whose answer shows whether it is mended.
+    pub verify: &'static str,
+    /// *References*: RFC sections.
+    pub references: &'static str,
+}
+
+/// One rule.
+#[derive(Clone, Copy)]
+pub struct Rule {
+    /// Stable kebab-case code.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One line: what happened.
+    pub title: &'static str,
+    /// Its rank as the cause of a failed or rejected flow: 0 never explains a failure; of several the highest rank is the
+    /// cause. Specific causes rank above general ones.
+    pub rank: u8,
+    /// Row of the troubleshooting guide, where it is one.
+    pub guide: Option<u8>,
+    /// What to read about it.
+    pub page: Page,
+    /// Does it hold for this flow?
+    pub check: fn(&FlowFacts, &Policy) -> Option<Hit>,
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule").field("code", &self.code).finish_non_exhaustive()
+    }
+}
+
+/// What a rule found in one flow.
+#[derive(Clone, Debug, Default)]
+pub struct Hit {
+    /// Overrides the rule's title where the flow says more.
+    pub title: Option<String>,
+    /// The values of this flow, in sentences. Safe to print.
+    pub detail: String,
+    /// What to change, on which side. Safe to print.
+    pub remedy: String,
+    /// How sure; `Certain` unless said.
+    pub confidence: Option<Confidence>,
+    /// Whose side to look at; `Either` unless said.
+    pub blame: Option<Blame>,
+    /// The evidence.
+    pub frames: Vec<FrameNo>,
+}
+
+/// A rule that holds for a flow (or, with `flows`, for several).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable kebab-case code.
+    pub code: &'static str,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// One line.
+    pub title: String,
+    /// With the values of the flow.
+    pub detail: String,
+    /// What to change.
+    pub remedy: String,
+    /// Whose side to look at.
+    pub blame: Blame,
+    /// Can be a flow's cause.
+    pub explains_failure: bool,
+    /// The evidence, in order, each frame once.
+    pub frames: Vec<FrameNo>,
+    /// Flows it speaks of, for findings about a whole capture; empty otherwise.
+    pub flows: Vec<u64>,
+}
+
+/// What rules may be told from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// A server certificate that ends within so many days of the capture is told.
+    pub expiring_days: i64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { expiring_days: 30 }
+    }
+}
+
+/// What the rules say of one flow.
+#[derive(Clone, Debug)]
+pub struct Diagnosis {
+    /// How the handshake went.
+    pub outcome: Outcome,
+    /// The finding that explains a failed or rejected flow.
+    pub cause: Option<&'static str>,
+    /// All findings, the cause first, then by severity.
+    pub findings: Vec<Finding>,
+}
+
+/// The families, in the order of a connection's life.
+const FAMILIES: &[&[Rule]] = &[];
+
+/// All rules.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    FAMILIES.iter().flat_map(|f| f.iter())
+}
+
+/// The rule of a code.
+pub fn rule(code: &str) -> Option<&'static Rule> {
+    rules().find(|r| r.code == code)
+}
+
+/// Runs every rule over a flow.
+pub fn diagnose(facts: &FlowFacts, policy: &Policy) -> Diagnosis {
+    let mut hits: Vec<(&'static Rule, Finding)> = Vec::new();
+    for rule in rules() {
+        if let Some(hit) = (rule.check)(facts, policy) {
+            hits.push((rule, finding(rule, hit)));
+        }
+    }
+    cause::settle(facts, hits)
+}
+
+fn finding(rule: &'static Rule, hit: Hit) -> Finding {
+    let mut frames = hit.frames;
+    frames.sort_unstable();
+    frames.dedup();
+    Finding {
+        code: rule.code,
+        severity: rule.severity,
+        confidence: hit.confidence.unwrap_or(Confidence::Certain),
+        title: hit.title.unwrap_or_else(|| rule.title.to_owned()),
+        detail: hit.detail,
+        remedy: hit.remedy,
+        blame: hit.blame.unwrap_or(Blame::Either),
+        explains_failure: rule.rank > 0,
+        frames,
+        flows: Vec::new(),
+    }
+}

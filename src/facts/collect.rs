@@ -1,0 +1,322 @@
+//! Writes the facts of one flow from the events of its TLS session.
+
+use smallvec::SmallVec;
+
+use super::{
+    AlertFact, Basis, CertificateRequestFact, ChainFact, FlowFacts, HeartbeatFact, MessageFact, MessageKind, Placed, Shape,
+};
+use crate::flow::{Connection, Endpoints, GapReason, Mark};
+use crate::limits;
+use crate::span::{Side, Span};
+use crate::tls::handshake::{CertificateMessage, CertificateRequest, Handshake, ServerHello};
+use crate::tls::names::ContentType;
+use crate::tls::{Anomaly, AnomalyKind, Event, Events, Message, RecordInfo};
+use crate::x509;
+
+impl FlowFacts {
+    /// Of a flow of which nothing is known yet.
+    pub fn new(id: u64, source: usize, ends: Endpoints, first: Mark) -> Self {
+        Self {
+            id,
+            source,
+            ends,
+            vlans: SmallVec::new(),
+            first,
+            last: first,
+            first_bytes: 0,
+            tcp: crate::flow::TcpFacts::default(),
+            sides: Default::default(),
+            client_hello: None,
+            client_hellos: 0,
+            second_hello: None,
+            server_hello: None,
+            hello_retry: None,
+            hello_retries: 0,
+            server_key_exchange: None,
+            certificate_request: None,
+            server_hello_done: None,
+            client_key_exchange: None,
+            ticket: None,
+            ocsp: None,
+            messages: Vec::new(),
+            alerts: Vec::new(),
+            shapes: Vec::new(),
+            heartbeats: Vec::new(),
+            anomalies: Vec::new(),
+            omitted: std::collections::BTreeMap::new(),
+            cut_by_end: false,
+            source_damaged: false,
+            evicted: false,
+        }
+    }
+
+    /// Takes over what the transport knows. Called when the flow ends, or to look at one that is still open.
+    pub fn update_transport(&mut self, conn: &Connection, last: Mark) {
+        self.tcp = conn.facts;
+        self.last = last;
+        if self.vlans.is_empty() {
+            self.vlans.clone_from(&conn.vlans);
+        }
+        for side in [Side::A, Side::B] {
+            let s = &mut self.sides[side.index()];
+            if let Some(stream) = conn.stream(side) {
+                s.conflicts = stream.conflicts().to_vec();
+                s.retransmitted = stream.counts().retransmitted;
+                s.reordered = stream.counts().reordered;
+                s.saw_syn = stream.saw_syn();
+            }
+        }
+    }
+
+    /// The flow is over: lists are put in wire order.
+    pub fn close(&mut self) {
+        self.messages.sort_by_key(|m| m.mark.frame);
+        self.alerts.sort_by_key(|a| a.mark.frame);
+        self.shapes.sort_by_key(|s| s.mark.frame);
+    }
+
+    fn omit(&mut self, list: &'static str) {
+        let n = self.omitted.entry(list).or_insert(0);
+        *n = n.saturating_add(1);
+    }
+
+    fn add_message(&mut self, m: MessageFact) {
+        if self.messages.len() < limits::MESSAGES_PER_FLOW { self.messages.push(m) } else { self.omit("messages") }
+    }
+
+    fn add_alert(&mut self, a: AlertFact) {
+        if self.alerts.len() < limits::ALERTS_PER_FLOW { self.alerts.push(a) } else { self.omit("alerts") }
+    }
+
+    fn add_anomaly(&mut self, side: Side, a: Anomaly) {
+        if self.anomalies.len() < limits::ANOMALIES_PER_FLOW { self.anomalies.push((side, a)) } else { self.omit("anomalies") }
+    }
+}
+
+/// Writes events into the facts of a flow.
+#[derive(Debug)]
+pub struct Collector<'a> {
+    /// The facts.
+    pub facts: &'a mut FlowFacts,
+    /// Certificates seen before, shared by all flows.
+    pub certificates: &'a mut x509::Cache,
+}
+
+impl Events for Collector<'_> {
+    fn event(&mut self, side: Side, event: Event<'_>) {
+        match event {
+            Event::Start(start, mark) => self.facts.sides[side.index()].start = Some((start, mark)),
+            Event::Message(m) => self.message(side, &m),
+            Event::Opaque(info) => self.opaque(side, info),
+            Event::ChangeCipherSpec(info) => {
+                self.facts.sides[side.index()].ccs.get_or_insert(info.mark);
+                self.step(side, info, MessageKind::ChangeCipherSpec, Basis::Observed);
+            }
+            Event::Alert(level, description, mark, extents) => {
+                self.facts.add_alert(AlertFact { mark, side, said: Some((level, description)), basis: Basis::Observed });
+                let frames = extents.frames();
+                self.facts.add_message(MessageFact {
+                    mark,
+                    side,
+                    record: ContentType::ALERT,
+                    kind: MessageKind::Alert(level, Some(description)),
+                    length: 2,
+                    basis: Basis::Observed,
+                    frames,
+                });
+            }
+            Event::Heartbeat(kind, claimed, room, info) => {
+                let h = HeartbeatFact { mark: info.mark, side, kind, claimed, room };
+                if self.facts.heartbeats.len() < limits::HEARTBEATS_PER_FLOW {
+                    self.facts.heartbeats.push(h);
+                }
+                self.step(side, info, MessageKind::Heartbeat(Some(kind)), Basis::Observed);
+            }
+            Event::Anomaly(a) => {
+                if let AnomalyKind::NotARecord(_) = a.kind {
+                    self.facts.sides[side.index()].unreadable.get_or_insert(a.mark);
+                }
+                self.facts.add_anomaly(side, a);
+            }
+            Event::Gap(gap) => {
+                let complete = self.facts.is_complete();
+                let s = &mut self.facts.sides[side.index()];
+                // An ACK of more than was seen, at the very end of a flow, hides nothing of the handshake when it is over.
+                s.handshake_gap |= !complete && (gap.bytes > 1 || gap.reason != GapReason::Capture);
+                if s.gaps.len() < limits::GAPS_PER_SIDE {
+                    s.gaps.push(gap);
+                } else {
+                    s.gaps_omitted = s.gaps_omitted.saturating_add(1);
+                }
+            }
+        }
+    }
+}
+
+impl Collector<'_> {
+    fn step(&mut self, side: Side, info: RecordInfo, kind: MessageKind, basis: Basis) {
+        self.facts.add_message(MessageFact {
+            mark: info.mark,
+            side,
+            record: info.header.content_type,
+            kind,
+            length: usize::from(info.header.len),
+            basis,
+            frames: SmallVec::new(),
+        });
+    }
+
+    /// A protected record: counted, and where it belongs to the handshake, a step of it.
+    fn opaque(&mut self, side: Side, info: RecordInfo) {
+        let tls13 = self.facts.is_tls13();
+        // Looking the suite up costs more than all else here, so only until the Finished was seen.
+        let wanted = tls13 && self.facts.sides[side.index()].finished_sized.is_none();
+        let finished_len = if wanted { self.facts.finished_record_len() } else { 0 };
+        let kind = info.header.content_type;
+        let before_server_hello = self.facts.server_hello.is_none();
+        let complete = self.facts.is_complete();
+        let s = &mut self.facts.sides[side.index()];
+        s.encrypted.records = s.encrypted.records.saturating_add(1);
+        s.encrypted.bytes = s.encrypted.bytes.saturating_add(u64::from(info.header.len));
+        s.last_record = Some((kind, info.header.len, info.mark));
+        if tls13 && kind == ContentType::APPLICATION_DATA && !before_server_hello {
+            s.protected.get_or_insert(info.mark);
+            if info.header.len >= finished_len {
+                s.finished_sized.get_or_insert(info.mark);
+            }
+        }
+        if !tls13 && s.ccs.is_some() {
+            s.after_ccs.get_or_insert(info.mark);
+        }
+        if kind == ContentType::APPLICATION_DATA && complete {
+            s.application_data.get_or_insert(info.mark);
+        }
+        if self.facts.shapes.len() < limits::SHAPES_PER_FLOW {
+            self.facts.shapes.push(Shape { mark: info.mark, side, content_type: kind, len: info.header.len });
+        }
+        match kind {
+            ContentType::HANDSHAKE => self.step(side, info, MessageKind::EncryptedHandshake, Basis::Inferred),
+            ContentType::ALERT => {
+                let alert = AlertFact { mark: info.mark, side, said: None, basis: Basis::Inferred };
+                self.facts.add_alert(alert);
+                let level = crate::tls::names::AlertLevel(0);
+                self.step(side, info, MessageKind::Alert(level, None), Basis::Inferred);
+            }
+            ContentType::HEARTBEAT => self.step(side, info, MessageKind::Heartbeat(None), Basis::Inferred),
+            _ => {}
+        }
+    }
+
+    fn message(&mut self, side: Side, m: &Message<'_>) {
+        let frames = m.extents.frames();
+        let kind = match &m.decoded.message {
+            Handshake::ServerHello(_) if m.ssl2 => MessageKind::Ssl2ServerHello,
+            Handshake::ClientHello(_) if m.ssl2 => MessageKind::Ssl2ClientHello,
+            Handshake::ServerHello(h) if h.hello_retry => MessageKind::HelloRetryRequest,
+            _ => MessageKind::Handshake(m.kind),
+        };
+        self.facts.add_message(MessageFact {
+            mark: m.mark,
+            side,
+            record: ContentType::HANDSHAKE,
+            kind,
+            length: m.length,
+            basis: Basis::Observed,
+            frames: frames.clone(),
+        });
+        let f = &mut *self.facts;
+        match &m.decoded.message {
+            Handshake::ClientHello(hello) => {
+                f.client_hellos = f.client_hellos.saturating_add(1);
+                let placed = || Box::new(Placed { message: (**hello).clone(), mark: m.mark, side, frames: frames.clone() });
+                match &f.client_hello {
+                    None => f.client_hello = Some(placed()),
+                    Some(_) if f.second_hello.is_none() => f.second_hello = Some(placed()),
+                    Some(_) => {}
+                }
+            }
+            Handshake::ServerHello(hello) => self.server_hello(side, hello, m, frames),
+            Handshake::Certificate(c) => self.chain(side, c, m),
+            Handshake::CertificateRequest(r) => self.request(r, m),
+            Handshake::CertificateVerify(scheme) => {
+                f.sides[side.index()].certificate_verify.get_or_insert((m.mark, *scheme));
+            }
+            Handshake::ServerKeyExchange(k) => {
+                f.server_key_exchange.get_or_insert((m.mark, *k));
+            }
+            Handshake::ServerHelloDone => {
+                f.server_hello_done.get_or_insert(m.mark);
+            }
+            Handshake::ClientKeyExchange => {
+                f.client_key_exchange.get_or_insert(m.mark);
+            }
+            Handshake::NewSessionTicket(t) => {
+                f.ticket.get_or_insert((m.mark, t.lifetime));
+            }
+            Handshake::CertificateStatus(Some(span)) => {
+                if let Some(der) = slice(m.bytes, *span)
+                    && let Ok(r) = x509::parse_ocsp(der)
+                {
+                    f.ocsp.get_or_insert_with(|| Box::new(r));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn server_hello(&mut self, side: Side, hello: &ServerHello, m: &Message<'_>, frames: SmallVec<[crate::span::FrameNo; 2]>) {
+        let f = &mut *self.facts;
+        let placed = Box::new(Placed { message: hello.clone(), mark: m.mark, side, frames });
+        if hello.hello_retry {
+            f.hello_retries = f.hello_retries.saturating_add(1);
+            f.hello_retry.get_or_insert(placed);
+        } else {
+            f.server_hello.get_or_insert(placed);
+        }
+    }
+
+    fn chain(&mut self, side: Side, c: &CertificateMessage, m: &Message<'_>) {
+        if self.facts.sides[side.index()].certificates.is_some() {
+            return;
+        }
+        let ders = c.entries.iter().filter_map(|s| slice(m.bytes, *s));
+        let chain = ders.map(|der| self.certificates.get(der)).collect();
+        self.facts.sides[side.index()].certificates = Some(ChainFact { chain, omitted: c.omitted, mark: m.mark });
+    }
+
+    fn request(&mut self, r: &CertificateRequest, m: &Message<'_>) {
+        if self.facts.certificate_request.is_some() {
+            return;
+        }
+        let ders: Vec<&[u8]> = r.authorities.iter().filter_map(|s| slice(m.bytes, *s)).collect();
+        // A name that is no DER is shown as what it is not, so that the list keeps its length.
+        let name = |der: &&[u8]| x509::distinguished_name(der).unwrap_or_else(|_| String::from("(not a DER name)"));
+        self.facts.certificate_request = Some(Box::new(CertificateRequestFact {
+            types: r.types.clone(),
+            signature_schemes: r.signature_schemes.clone(),
+            authorities: ders.iter().map(name).collect(),
+            authorities_raw: ders.iter().map(|d| Box::from(*d)).collect(),
+            omitted: r.omitted,
+            mark: m.mark,
+        }));
+    }
+}
+
+fn slice(bytes: &[u8], s: Span) -> Option<&[u8]> {
+    bytes.get(s.at..s.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Endpoint;
+    use crate::span::Role;
+
+    #[test]
+    fn without_any_message_the_higher_port_is_the_client() {
+        let end = |p| Endpoint { ip: [192, 0, 2, 1].into(), port: p };
+        let f = FlowFacts::new(1, 0, Endpoints { a: end(443), b: end(50_000) }, Mark::default());
+        assert_eq!(f.client(), Side::B);
+        assert_eq!(f.end(Role::Server).port, 443);
+    }
+}

@@ -1,0 +1,289 @@
+//! How a handshake went and who ended it.
+
+use super::{Basis, FlowFacts, Role};
+use crate::flow::Mark;
+use crate::tls::names::{AlertDescription, AlertLevel, ProtocolVersion};
+
+/// How the handshake went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Both sides finished and neither refused the other.
+    Established,
+    /// Ended before both had finished.
+    Failed,
+    /// All messages were sent, then one peer refused the other.
+    Rejected,
+    /// The capture does not show how it went on.
+    Incomplete,
+}
+
+impl Outcome {
+    /// The word of the report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Established => "established",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// The furthest point reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// TCP only.
+    TcpConnect,
+    /// A ClientHello.
+    ClientHello,
+    /// A ServerHello.
+    ServerHello,
+    /// The server's flight: certificate to ServerHelloDone or Finished.
+    ServerFlight,
+    /// The client's flight: certificate, key exchange, Finished.
+    ClientFlight,
+    /// The server's Finished after the client's (TLS 1.2 and before).
+    ServerFinish,
+    /// Both finished.
+    Complete,
+}
+
+impl Phase {
+    /// The word of the report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TcpConnect => "tcp_connect",
+            Self::ClientHello => "client_hello",
+            Self::ServerHello => "server_hello",
+            Self::ServerFlight => "server_flight",
+            Self::ClientFlight => "client_flight",
+            Self::ServerFinish => "server_finish",
+            Self::Complete => "complete",
+        }
+    }
+}
+
+/// What ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// A fatal alert, or a protected one after which the connection was closed.
+    Alert,
+    /// A FIN.
+    Fin,
+    /// A RST.
+    Rst,
+    /// A close_notify.
+    CloseNotify,
+}
+
+impl How {
+    /// The word of the report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Fin => "fin",
+            Self::Rst => "rst",
+            Self::CloseNotify => "close_notify",
+        }
+    }
+}
+
+/// Who ended a connection, how and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndedBy {
+    /// Who.
+    pub role: Role,
+    /// How.
+    pub how: How,
+    /// When.
+    pub mark: Mark,
+}
+
+impl FlowFacts {
+    /// A session was resumed: by session id or ticket, or by a pre-shared key. `None` when it cannot be told.
+    pub fn resumed(&self) -> Option<bool> {
+        let sh = self.server_hello.as_ref()?;
+        if self.is_tls13() {
+            return Some(sh.message.extensions.psk.is_some());
+        }
+        let server = self.of(Role::Server);
+        // A full handshake goes on with a certificate or a key exchange; an abbreviated one with the server's
+        // change_cipher_spec (RFC 5246, section 7.3).
+        if server.certificates.is_some()
+            || self.server_key_exchange.is_some()
+            || self.server_hello_done.is_some()
+            || self.client_key_exchange.is_some()
+        {
+            return Some(false);
+        }
+        if server.ccs.is_some() && !server.handshake_gap {
+            return Some(true);
+        }
+        let ch = self.client_hello.as_ref()?;
+        let id = &sh.message.session_id;
+        if !id.is_empty() && *id == ch.message.session_id && self.version().is_some_and(|v| !v.is_tls13_or_draft()) {
+            return Some(true);
+        }
+        None
+    }
+
+    /// Bytes of a TLS 1.3 Finished record's body, without padding: 4 + hash + content type + tag.
+    pub fn finished_record_len(&self) -> u16 {
+        let suite = self.cipher_suite();
+        let hash = suite.and_then(|s| s.tls13_hash_len()).unwrap_or(32);
+        let tag = suite.and_then(|s| s.aead_tag_len()).unwrap_or(16);
+        u16::try_from(hash.saturating_add(5).saturating_add(tag)).unwrap_or(u16::MAX)
+    }
+
+    /// Both sides sent what ends their handshake.
+    pub fn is_complete(&self) -> bool {
+        if self.is_tls13() {
+            self.of(Role::Server).protected.is_some() && self.of(Role::Client).finished_sized.is_some()
+        } else {
+            self.sides.iter().all(|s| s.ccs.is_some() && s.after_ccs.is_some())
+        }
+    }
+
+    /// The furthest point reached.
+    pub fn phase(&self) -> Phase {
+        let (c, s) = (self.of(Role::Client), self.of(Role::Server));
+        if self.is_complete() {
+            return Phase::Complete;
+        }
+        if self.is_tls13() {
+            return match () {
+                () if c.protected.is_some() => Phase::ClientFlight,
+                () if s.protected.is_some() => Phase::ServerFlight,
+                () if self.server_hello.is_some() => Phase::ServerHello,
+                () => Phase::ClientHello,
+            };
+        }
+        if s.ccs.is_some() && (c.after_ccs.is_some() || self.resumed() == Some(true)) {
+            Phase::ServerFinish
+        } else if c.ccs.is_some() || self.client_key_exchange.is_some() || c.certificates.is_some() {
+            Phase::ClientFlight
+        } else if self.server_hello_done.is_some() || s.certificates.is_some() {
+            Phase::ServerFlight
+        } else if self.server_hello.is_some() {
+            Phase::ServerHello
+        } else if self.client_hello.is_some() {
+            Phase::ClientHello
+        } else {
+            Phase::TcpConnect
+        }
+    }
+
+    /// The first fatal alert in clear (by its level or, in TLS 1.3, by its meaning).
+    pub fn fatal_alert(&self) -> Option<(Role, AlertDescription, Mark)> {
+        self.alerts.iter().find_map(|a| {
+            let (level, description) = a.said?;
+            let closure = description.is_closure();
+            let fatal = !closure && (level == AlertLevel::FATAL || self.is_tls13());
+            fatal.then(|| (self.role(a.side), description, a.mark))
+        })
+    }
+
+    /// In TLS 1.3, without keys: after the client's flight the server sent nothing but one record of an alert's size
+    /// and closed, so that it refused the client. (No ticket, no data: after those the same record is a close_notify.)
+    pub fn refused_after_client_flight(&self) -> Option<Mark> {
+        if !self.is_tls13() || !self.is_complete() {
+            return None;
+        }
+        let (client, server) = (self.client(), self.client().other());
+        if self.sides.iter().any(|s| s.handshake_gap || s.mid_stream) {
+            return None;
+        }
+        let done = self.of(Role::Client).finished_sized?;
+        // The client closed first: what the server sends then is its answer to that.
+        let client_closed = self.shapes.iter().any(|s| s.side == client && s.mark.frame > done.frame && s.len < 53)
+            || self.fin(Role::Client).is_some_and(|f| self.closed_before(f, server));
+        let mut after = self.shapes.iter().filter(|s| s.side == server && s.mark.frame > done.frame);
+        let (alert, more) = (after.next()?, after.next());
+        let closed = self.fin(Role::Server).or(self.rst(Role::Server)).is_some();
+        let alone = more.is_none() && self.of(Role::Server).last_record.is_some_and(|(_, _, m)| m == alert.mark);
+        (alert.len == 19 && alone && closed && !client_closed).then_some(alert.mark)
+    }
+
+    fn closed_before(&self, fin: Mark, server: crate::span::Side) -> bool {
+        self.shapes.iter().filter(|s| s.side == server).all(|s| s.mark.frame < fin.frame)
+    }
+
+    /// How the handshake went.
+    pub fn outcome(&self) -> Outcome {
+        if !self.is_tls() {
+            return Outcome::Failed;
+        }
+        let complete = self.is_complete();
+        if complete {
+            let alert_before_data = self.fatal_alert().is_some_and(|(role, _, mark)| {
+                self.of(role.other()).application_data.is_none_or(|d| d.frame >= mark.frame)
+                    || self.of(role).application_data.is_none_or(|d| d.frame >= mark.frame)
+            });
+            if alert_before_data || self.refused_after_client_flight().is_some() {
+                return Outcome::Rejected;
+            }
+            return Outcome::Established;
+        }
+        if self.fatal_alert().is_some() {
+            return Outcome::Failed;
+        }
+        // SSL 2.0 protects everything behind its hellos in records that are not read.
+        if self.version() == Some(ProtocolVersion::SSL2) {
+            return Outcome::Incomplete;
+        }
+        let blind = self.blind(Role::Client).or(self.blind(Role::Server)).is_some() || self.client_hello.is_none();
+        let ended = self.tcp.fin.iter().chain(&self.tcp.rst).any(Option::is_some);
+        if blind || (!ended && !self.gave_up()) { Outcome::Incomplete } else { Outcome::Failed }
+    }
+
+    /// The client repeated its hello again and again, or waited long, and nothing came; then the capture ends.
+    pub fn gave_up(&self) -> bool {
+        let client = self.of(Role::Client);
+        self.client_hello.is_some()
+            && self.server_hello.is_none()
+            && self.hello_retry.is_none()
+            && self.of(Role::Server).start.is_none()
+            && client.retransmitted >= 3
+    }
+
+    /// What ended the connection: the first fatal alert, close_notify, FIN or RST.
+    pub fn ended_by(&self) -> Option<EndedBy> {
+        let mut ends: Vec<EndedBy> = Vec::new();
+        if let Some((role, _, mark)) = self.fatal_alert() {
+            ends.push(EndedBy { role, how: How::Alert, mark });
+        }
+        if let Some(mark) = self.refused_after_client_flight() {
+            ends.push(EndedBy { role: Role::Server, how: How::Alert, mark });
+        }
+        for a in &self.alerts {
+            let role = self.role(a.side);
+            match a.said {
+                Some((_, AlertDescription::CLOSE_NOTIFY)) => ends.push(EndedBy { role, how: How::CloseNotify, mark: a.mark }),
+                // A protected alert that is its sender's last word: close_notify after a finished handshake (nearly always).
+                None if self.of(role).last_record.is_some_and(|(_, _, m)| m == a.mark) => {
+                    let how = if self.is_complete() { How::CloseNotify } else { How::Alert };
+                    ends.push(EndedBy { role, how, mark: a.mark });
+                }
+                _ => {}
+            }
+        }
+        for role in [Role::Client, Role::Server] {
+            if let Some(mark) = self.fin(role) {
+                ends.push(EndedBy { role, how: How::Fin, mark });
+            }
+            if let Some(mark) = self.rst(role) {
+                ends.push(EndedBy { role, how: How::Rst, mark });
+            }
+        }
+        ends.into_iter().min_by_key(|e| (e.mark.frame, e.how == How::Fin || e.how == How::Rst))
+    }
+
+    /// The alerts in clear of a role.
+    pub fn alerts_of(&self, role: Role) -> impl Iterator<Item = (AlertLevel, AlertDescription, Mark)> + '_ {
+        let side = self.side(role);
+        self.alerts
+            .iter()
+            .filter(move |a| a.side == side && a.basis == Basis::Observed)
+            .filter_map(|a| a.said.map(|(l, d)| (l, d, a.mark)))
+    }
+}

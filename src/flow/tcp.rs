@@ -1,0 +1,392 @@
+//! One TCP connection: who opened it, how it ended, and its two streams.
+
+use crate::packet::{Segment, TcpFlags};
+use crate::span::{FrameNo, Side, Timestamp};
+
+use super::key::Endpoints;
+use super::stream::{Assembler, Payload, StreamEvent};
+
+/// When something was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// In which frame.
+    pub frame: FrameNo,
+    /// At what time.
+    pub time: Timestamp,
+}
+
+/// How often something was seen, and when for the first and the last time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sightings {
+    /// The first one.
+    pub first: Mark,
+    /// The last one.
+    pub last: Mark,
+    /// How many.
+    pub count: u32,
+}
+
+/// What the TCP headers of a connection said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TcpFacts {
+    /// SYN without ACK, per side.
+    pub syn: [Option<Sightings>; 2],
+    /// SYN with ACK, per side.
+    pub syn_ack: [Option<Sightings>; 2],
+    /// The first FIN, per side.
+    pub fin: [Option<Mark>; 2],
+    /// The first RST that the receiver would have taken, per side.
+    pub rst: [Option<Mark>; 2],
+    /// The RST answered a SYN: nothing listens there.
+    pub refused: bool,
+    /// RSTs that a receiver ignores (far outside the window).
+    pub rst_ignored: u32,
+    /// New data of a side behind its own RST, and the two TTLs: the RST was likely injected.
+    pub data_after_rst: [Option<(FrameNo, u8, u8)>; 2],
+    /// The first segment with payload, per side.
+    pub data: [Option<Mark>; 2],
+    /// The last segment with payload, per side.
+    pub last_data: [Option<Mark>; 2],
+    /// A pure acknowledgement of the opening was seen (or data, which implies it).
+    pub opened: bool,
+    /// Time to live of the first packet, per side.
+    pub ttl: [Option<u8>; 2],
+    /// Packets per side, as captured.
+    pub packets: [u64; 2],
+    /// TCP payload bytes per side, as captured, retransmissions included.
+    pub bytes: [u64; 2],
+    /// Packets that the capture holds twice (same IP identification, sequence number and length).
+    pub duplicates: u32,
+    /// First packet that the snap length cut.
+    pub cut: Option<FrameNo>,
+    /// Largest acknowledgement of a side's first data by the peer was seen.
+    pub data_acked: [bool; 2],
+}
+
+impl TcpFacts {
+    /// The side whose SYN (or whose peer's SYN-ACK) opened the connection.
+    pub fn opener(&self) -> Option<Side> {
+        match (self.syn, self.syn_ack) {
+            ([Some(a), Some(b)], _) => Some(if a.first.frame <= b.first.frame { Side::A } else { Side::B }),
+            ([Some(_), None], _) | (_, [None, Some(_)]) => Some(Side::A),
+            ([None, Some(_)], _) | (_, [Some(_), None]) => Some(Side::B),
+            _ => None,
+        }
+    }
+
+    /// Packets of both sides are in the capture.
+    pub fn both_sides_seen(&self) -> bool {
+        self.packets[0] > 0 && self.packets[1] > 0
+    }
+}
+
+/// Identification of the last packet of a side, to know the same packet captured again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct PacketId {
+    ip_id: Option<u16>,
+    seq: u32,
+    ack: u32,
+    len: u32,
+    flags: u8,
+    time: Timestamp,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// Its ends; side A sent the first captured packet.
+    pub ends: Endpoints,
+    /// What the headers said.
+    pub facts: TcpFacts,
+    /// Initial sequence numbers, until the streams exist.
+    isn: [Option<u32>; 2],
+    /// Highest sequence number seen at a RST, to know data behind it.
+    rst_seq: [u32; 2],
+    last_ttl: [u8; 2],
+    last: [PacketId; 2],
+    /// Made with the first payload: a half-open connection stays small.
+    streams: Option<Box<[Assembler; 2]>>,
+    /// VLAN tags of the first tagged packet.
+    pub vlans: smallvec::SmallVec<[u16; 2]>,
+    history_done: bool,
+    /// Nobody needs the payload any more.
+    ignored: bool,
+}
+
+impl Connection {
+    /// For the packet that is seen first.
+    pub fn new(ends: Endpoints) -> Self {
+        Self {
+            ends,
+            facts: TcpFacts::default(),
+            isn: [None; 2],
+            rst_seq: [0; 2],
+            last_ttl: [0; 2],
+            last: [PacketId::default(); 2],
+            streams: None,
+            vlans: smallvec::SmallVec::new(),
+            history_done: false,
+            ignored: false,
+        }
+    }
+
+    /// The stream of a side, when any payload was seen.
+    pub fn stream(&self, side: Side) -> Option<&Assembler> {
+        self.streams.as_ref().map(|s| &s[side.index()])
+    }
+
+    /// The payload is of no use any more (no TLS): streams are dropped and later bytes only counted.
+    pub fn ignore_payload(&mut self) {
+        self.ignored = true;
+        self.streams = None;
+    }
+
+    /// The handshake is over: delivered bytes need not be compared any more.
+    pub fn forget_history(&mut self) {
+        self.history_done = true;
+        for s in self.streams.iter_mut().flat_map(|s| s.iter_mut()) {
+            s.forget_history();
+        }
+    }
+
+    /// Bytes held for out-of-order data.
+    pub fn pending_bytes(&self) -> usize {
+        self.streams.as_ref().map_or(0, |s| s[0].pending_bytes().saturating_add(s[1].pending_bytes()))
+    }
+
+    /// Both sides closed, or one reset.
+    pub fn is_closed(&self) -> bool {
+        self.facts.rst.iter().any(Option::is_some)
+            || (self.facts.fin.iter().all(Option::is_some)
+                && self.streams.as_ref().is_none_or(|s| s.iter().all(Assembler::finished)))
+    }
+
+    /// True when a SYN with this initial sequence number begins another connection on the same ports.
+    pub fn is_reopened_by(&self, side: Side, isn: u32) -> bool {
+        let i = side.index();
+        let known = self.isn[i] == Some(isn);
+        let data = self.facts.data.iter().any(Option::is_some);
+        let closed = self.facts.rst.iter().any(Option::is_some) || self.facts.fin.iter().any(Option::is_some);
+        // A SYN captured after the data that it precedes (several queues): its number lies just before that data.
+        let late = self.isn[i].is_none()
+            && self.stream(side).and_then(|s| s.distance(isn)).is_some_and(|d| (-(1 << 20)..=0).contains(&d));
+        !known && !late && (data || closed)
+    }
+
+    /// Takes a segment in; in-order bytes and holes of both sides go to `sink`.
+    pub fn segment(
+        &mut self,
+        side: Side,
+        seg: &Segment<'_>,
+        mark: Mark,
+        mut sink: impl FnMut(Side, StreamEvent<'_>),
+    ) {
+        let i = side.index();
+        let flags = seg.flags;
+        self.facts.packets[i] = self.facts.packets[i].saturating_add(1);
+        self.facts.bytes[i] = self.facts.bytes[i].saturating_add(seg.payload.len() as u64);
+        self.facts.ttl[i].get_or_insert(seg.ttl);
+        if self.vlans.is_empty() && !seg.vlans.is_empty() {
+            self.vlans.extend_from_slice(&seg.vlans);
+        }
+        if (seg.wire_len as usize) > seg.payload.len() {
+            self.facts.cut.get_or_insert(mark.frame);
+        }
+        if self.is_duplicate(i, seg, mark.time) {
+            return;
+        }
+        let (syn, ack, rst, fin) = (
+            flags.contains(TcpFlags::SYN),
+            flags.contains(TcpFlags::ACK),
+            flags.contains(TcpFlags::RST),
+            flags.contains(TcpFlags::FIN),
+        );
+        // Combinations that no stack sends and every stack drops (scans).
+        if (syn && (fin || rst)) || (!syn && !ack && !rst) {
+            return;
+        }
+        if rst {
+            self.reset(side, seg, mark);
+            return;
+        }
+        if syn {
+            self.open(side, seg, mark, ack);
+        } else {
+            self.facts.opened |= self.facts.syn_ack.iter().any(Option::is_some);
+        }
+        let peer_data = self.facts.data[side.other().index()].is_some();
+        if ack && peer_data && let Some(s) = self.streams.as_mut() {
+            let peer = &mut s[side.other().index()];
+            let before = peer.delivered();
+            peer.ack(seg.ack, mark.frame, &mut |e| sink(side.other(), e));
+            // Distance 0 is "everything that was handed on".
+            let d = peer.distance(seg.ack).unwrap_or(i64::MIN);
+            if d.unsigned_abs() <= before.max(1) && d > before.cast_signed().saturating_neg() {
+                self.facts.data_acked[side.other().index()] = true;
+            }
+        }
+        if !seg.payload.is_empty() || seg.wire_len > 0 {
+            self.payload(side, seg, mark, syn, &mut sink);
+        }
+        if fin {
+            self.facts.fin[i].get_or_insert(mark);
+            if let Some(s) = self.streams.as_mut() {
+                let end = seg.seq.wrapping_add(u32::from(syn)).wrapping_add(seg.wire_len);
+                s[i].fin(end, mark.frame);
+            }
+        }
+    }
+
+    fn is_duplicate(&mut self, i: usize, seg: &Segment<'_>, time: Timestamp) -> bool {
+        let id = PacketId {
+            ip_id: seg.ip_id,
+            seq: seg.seq,
+            ack: seg.ack,
+            len: seg.wire_len,
+            flags: seg.flags.0,
+            time,
+        };
+        let last = std::mem::replace(&mut self.last[i], id);
+        // An identification of 0 says nothing (RFC 6864 allows it for packets that cannot be fragmented).
+        let same = id.ip_id.is_some_and(|v| v != 0)
+            && PacketId { time, ..last } == id
+            && time.0.saturating_sub(last.time.0).unsigned_abs() <= 1_000_000
+            && self.facts.packets[i] > 1;
+        // Bytes are compared all the same: two readings of one packet are a conflict, not a duplicate.
+        if same && seg.payload.is_empty() {
+            self.facts.duplicates = self.facts.duplicates.saturating_add(1);
+            return true;
+        }
+        if same {
+            self.facts.duplicates = self.facts.duplicates.saturating_add(1);
+        }
+        false
+    }
+
+    fn open(&mut self, side: Side, seg: &Segment<'_>, mark: Mark, ack: bool) {
+        let i = side.index();
+        let seen = if ack { &mut self.facts.syn_ack[i] } else { &mut self.facts.syn[i] };
+        match seen {
+            Some(s) => {
+                s.last = mark;
+                s.count = s.count.saturating_add(1);
+            }
+            None => *seen = Some(Sightings { first: mark, last: mark, count: 1 }),
+        }
+        match (&mut self.streams, self.isn[i]) {
+            (Some(s), _) => s[i].syn(seg.seq),
+            (None, Some(isn)) if isn != seg.seq => self.make_streams()[i].syn(seg.seq),
+            (None, _) => {}
+        }
+        self.isn[i].get_or_insert(seg.seq);
+    }
+
+    fn make_streams(&mut self) -> &mut [Assembler; 2] {
+        let (isn, done) = (self.isn, self.history_done);
+        self.streams.get_or_insert_with(|| {
+            let mut s = Box::new([Assembler::new(), Assembler::new()]);
+            for (stream, isn) in s.iter_mut().zip(isn) {
+                if let Some(isn) = isn {
+                    stream.syn(isn);
+                }
+                if done {
+                    stream.forget_history();
+                }
+            }
+            s
+        })
+    }
+
+    /// RFC 9293, section 3.10.7 and RFC 5961: a reset counts when it lies in the window; one that answers a SYN when it
+    /// acknowledges it.
+    fn reset(&mut self, side: Side, seg: &Segment<'_>, mark: Mark) {
+        let i = side.index();
+        let peer = side.other().index();
+        let nothing_yet = self.facts.syn[i].is_none() && self.facts.syn_ack[i].is_none() && self.facts.data[i].is_none();
+        if nothing_yet
+            && self.facts.syn[peer].is_some()
+            && self.facts.data[peer].is_none()
+            && seg.flags.contains(TcpFlags::ACK)
+            && self.isn[peer].is_some_and(|isn| isn.wrapping_add(1) == seg.ack)
+        {
+            self.facts.refused = true;
+        } else {
+            let far = match (self.stream(side).and_then(|s| s.distance(seg.seq)), self.isn[i]) {
+                (Some(d), _) => !(-65_536..=1 << 20).contains(&d),
+                (None, Some(isn)) => !(-1..=1 << 20).contains(&i64::from(seg.seq.wrapping_sub(isn).cast_signed())),
+                (None, None) => false,
+            };
+            if far {
+                self.facts.rst_ignored = self.facts.rst_ignored.saturating_add(1);
+                return;
+            }
+        }
+        if self.facts.rst[i].is_none() {
+            self.facts.rst[i] = Some(mark);
+            self.rst_seq[i] = seg.seq;
+            self.last_ttl[i] = seg.ttl;
+        }
+    }
+
+    fn payload(
+        &mut self,
+        side: Side,
+        seg: &Segment<'_>,
+        mark: Mark,
+        syn: bool,
+        sink: &mut impl FnMut(Side, StreamEvent<'_>),
+    ) {
+        let i = side.index();
+        if !syn {
+            self.facts.data[i].get_or_insert(mark);
+            self.facts.last_data[i] = Some(mark);
+            self.facts.opened = true;
+        }
+        // Real data behind a reset of the same side: somebody else sent the reset.
+        if self.facts.rst[i].is_some()
+            && self.facts.data_after_rst[i].is_none()
+            && seg.seq.wrapping_add(seg.wire_len).wrapping_sub(self.rst_seq[i]).cast_signed() > 0
+        {
+            self.facts.data_after_rst[i] = Some((mark.frame, self.last_ttl[i], seg.ttl));
+        }
+        if self.ignored {
+            return;
+        }
+        let seq = seg.seq.wrapping_add(u32::from(syn));
+        let stream = &mut self.make_streams()[i];
+        let whole = Payload { bytes: seg.payload, frame: mark.frame, off: seg.payload_off, time: mark.time };
+        if syn {
+            stream.syn_payload(whole);
+            return;
+        }
+        let mut forward = |e: StreamEvent<'_>| sink(side, e);
+        if seg.pieces.is_empty() {
+            stream.push(seq, whole, seg.wire_len, &mut forward);
+            return;
+        }
+        // Put together from IP fragments: each piece has a frame of its own.
+        for piece in seg.pieces {
+            let (at, span) = (piece.at, piece.span);
+            let Some(bytes) = seg.payload.get(at as usize..(at as usize).saturating_add(span.len as usize)) else { continue };
+            let part = Payload { bytes, frame: span.frame, off: span.off, time: mark.time };
+            stream.push(seq.wrapping_add(at), part, span.len, &mut forward);
+        }
+    }
+
+    /// The connection is over: holes are told, everything held is handed on.
+    pub fn finish(&mut self, mut sink: impl FnMut(Side, StreamEvent<'_>)) {
+        let packets = self.facts.packets;
+        let Some(s) = self.streams.as_mut() else { return };
+        for side in [Side::A, Side::B] {
+            s[side.index()].finish(packets[side.other().index()] > 0, &mut |e| sink(side, e));
+        }
+    }
+
+    /// Hands on what is held because memory is short.
+    pub fn release(&mut self, mut sink: impl FnMut(Side, StreamEvent<'_>)) {
+        let Some(s) = self.streams.as_mut() else { return };
+        for side in [Side::A, Side::B] {
+            s[side.index()].release(&mut |e| sink(side, e));
+        }
+    }
+}

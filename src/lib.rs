@@ -1,0 +1,24 @@
+//! tlscope: why a TLS handshake failed, from what a capture shows.
+//!
+//! The path of the data reads top to bottom in this file, and a module uses only modules above it:
+//!
+//! ```text
+//! bytes ─▶ capture ─▶ packet ─▶ flow ─▶ upgrade ─▶ tls ─▶ facts ─▶ diagnose ─▶ report | tui
+//!         frames     segments  streams  where TLS   records,   what the   findings
+//!                                       begins      messages   wire said
+//! ```
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+pub mod span;
+pub mod text;
+pub mod limits;
+pub mod reader;
+pub mod capture;
+pub mod packet;
+pub mod flow;
+pub mod upgrade;
+pub mod tls;
+pub mod x509;
+pub mod facts;
+pub mod diagnose;
+pub mod analyzer;

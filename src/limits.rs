@@ -1,0 +1,153 @@
+//! Every cap, its value and its reason. Reaching one is told in the report, never silent.
+
+/// Largest captured frame that is believed (libpcap's MAXIMUM_SNAPLEN is 256 KiB; BIG TCP frames reach 512 KiB):
+/// a record that claims more is damage, not a packet.
+pub const FRAME_BYTES: usize = 1 << 20;
+
+/// Size of the read buffer, and the largest pcapng block that is looked into (decryption secrets are the largest
+/// honest ones). Larger blocks are skipped without holding them.
+pub const BLOCK_BYTES: usize = 4 << 20;
+
+/// Interfaces remembered per pcapng section; packets of later ones are counted as undecodable.
+pub const INTERFACES: usize = 1 << 16;
+
+/// Problems of one input that are listed one by one; further ones are counted.
+pub const PROBLEMS: usize = 100;
+
+/// IP datagrams being put together at once: an attacker opens one with each fragment.
+pub const FRAGMENT_DATAGRAMS: usize = 4096;
+
+/// Bytes held for fragments of all datagrams together.
+pub const FRAGMENT_BYTES: usize = 8 << 20;
+
+/// Stacked tags and headers looked through before a frame is given up: more is an attack on the decoder.
+pub const HEADERS_PER_FRAME: usize = 32;
+
+/// Fields recorded for one message in the field tree.
+pub const FIELDS_PER_MESSAGE: usize = 20_000;
+
+/// Bytes (chunk overhead included) that one direction may hold while it waits for earlier ones; twice the usual
+/// receive window of a handshake.
+pub const STREAM_PENDING_BYTES: usize = 256 << 10;
+
+/// Chunks that one direction may hold while it waits for earlier ones.
+pub const STREAM_CHUNKS: usize = 4096;
+
+/// What a held chunk costs beside its bytes: counted, so that one-byte segments cannot cheat the caps.
+pub const CHUNK_OVERHEAD: usize = 96;
+
+/// Bytes held for out-of-order data of all flows together.
+pub const PENDING_BYTES: usize = 24 << 20;
+
+/// How far ahead of the next expected byte a segment is believed to belong to the connection: the largest window a
+/// receiver offers in practice is some MiB; farther is forged or another connection.
+pub const TCP_WINDOW: u64 = 8 << 20;
+
+/// Segments without a SYN that are waited for before the lowest one is taken as the start of the stream.
+pub const MID_STREAM_SEGMENTS: usize = 4;
+
+/// Segments and ACKs that must follow an acknowledged hole before it is given up: frames of a capture made on several
+/// queues may come later than the ACK that covers them.
+pub const HOLE_PATIENCE: u32 = 48;
+
+/// Delivered bytes of one direction's handshake that are kept to be compared with retransmissions.
+pub const HISTORY_BYTES: usize = 128 << 10;
+
+/// Segments remembered with them.
+pub const HISTORY_SEGMENTS: usize = 4096;
+
+/// Conflicting retransmissions listed for one direction.
+pub const CONFLICTS: usize = 16;
+
+/// Bytes of each reading of a conflict that are kept.
+pub const CONFLICT_BYTES: usize = 64;
+
+/// Connections looked after at once; the one idle longest is reported and dropped for a new one.
+pub const OPEN_FLOWS: usize = 1 << 20;
+
+/// Capture time for which a closed connection is kept, so that late and reordered packets still find it.
+pub const CLOSED_LINGER_NS: i64 = 2_000_000_000;
+
+/// Closed connections kept so at once.
+pub const CLOSING_FLOWS: usize = 8192;
+
+/// While more connections than this are open, those idle for [`IDLE_NS`] are reported and dropped. Below it none is:
+/// a capture of a few connections may hold pauses of years.
+pub const IDLE_FLOWS: usize = 4096;
+
+/// Capture time after which a connection counts as idle (see [`IDLE_FLOWS`]).
+pub const IDLE_NS: i64 = 120_000_000_000;
+
+/// Alternative names kept of one certificate: public ones have up to a few thousand; an attacker's have what fits.
+pub const CERTIFICATE_NAMES: usize = 20_000;
+
+/// Entries kept of each other list in one certificate (addresses, key purposes, unknown extensions, problems).
+pub const CERTIFICATE_LIST: usize = 100;
+
+/// Bytes of a serial number that are shown: RFC 5280 allows 20.
+pub const CERTIFICATE_SERIAL: usize = 64;
+
+/// Bytes of DER of the certificates that are remembered as parsed; a few thousand distinct ones.
+pub const CERTIFICATE_CACHE_BYTES: usize = 8 << 20;
+
+/// Longest record body that any version allows: 2^14 + 2048 (RFC 5246, section 6.2.3).
+pub const RECORD_BODY_BYTES: u16 = (1 << 14) + 2048;
+
+/// Largest handshake message that is held whole: certificate chains of some tens of KiB are honest, CA lists reach
+/// 64 KiB; of a longer message the beginning is kept and decoded.
+pub const MESSAGE_BYTES: usize = 256 << 10;
+
+/// Runs of frame bytes remembered per message: a message in one-byte records has one per byte.
+pub const EXTENTS_PER_MESSAGE: usize = 4096;
+
+/// Buffers that grew beyond this are given back when they are empty.
+pub const KEPT_CAPACITY_BYTES: usize = 20 << 10;
+
+/// Largest window of zstd data that is decompressed: what the format's own decoder takes unless told otherwise
+/// (2^27 bytes). It is held in memory.
+pub const ZSTD_WINDOW: u64 = 1 << 27;
+
+/// Bytes of decryption secrets blocks kept for one input: about 50,000 sessions' keys.
+pub const SECRETS_BYTES: usize = 16 << 20;
+
+/// Certificates of one chain that are looked at; TLS stacks give up at 10 to 100.
+pub const CHAIN_CERTIFICATES: usize = 64;
+
+/// Acceptable-CA names of one CertificateRequest that are listed.
+pub const CA_NAMES: usize = 1000;
+
+/// Damaged extensions of one message that are listed.
+pub const MALFORMED_EXTENSIONS: usize = 16;
+
+/// Bytes held of a direction that begins with a hello in SSL 2.0's form (its length field has 15 bits).
+pub const SSL2_BYTES: usize = 40 << 10;
+
+/// Handshake steps of one flow that are listed; further ones are counted.
+pub const MESSAGES_PER_FLOW: usize = 200;
+
+/// Alerts of one flow that are listed.
+pub const ALERTS_PER_FLOW: usize = 32;
+
+/// Oddities of one flow that are listed.
+pub const ANOMALIES_PER_FLOW: usize = 16;
+
+/// Heartbeats of one flow that are remembered.
+pub const HEARTBEATS_PER_FLOW: usize = 32;
+
+/// Protected records of one flow whose shape is remembered: a handshake without keys is judged by them.
+pub const SHAPES_PER_FLOW: usize = 48;
+
+/// Holes of one direction that are listed.
+pub const GAPS_PER_SIDE: usize = 64;
+
+/// Bytes of the first payload that go into a flow's `uid`.
+pub const UID_BYTES: usize = 64;
+
+/// Frames of one flow that are held while somebody looks at it.
+pub const DETAIL_FRAMES: usize = 5000;
+
+/// Bytes of messages, and of frames, held for it.
+pub const DETAIL_BYTES: usize = 16 << 20;
+
+/// Extensions of an honest message: browsers send about 20. More are handled by slower means that stay linear.
+pub const TYPICAL_EXTENSIONS: usize = 32;

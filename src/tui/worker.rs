@@ -1,0 +1,205 @@
+//! The threads that read: one loads the list, one reads a single flow again when it is opened. Both speak to the screen
+//! through bounded channels, so that a slow terminal holds the reader back instead of filling memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::analyzer::{self, Analyzer, Detail, FlowRef, FlowReport, Options};
+use crate::capture::{self, CaptureFile, Frame, Source, SourceInfo};
+
+use super::input::Input;
+use super::row::{Row, Shared};
+
+/// Rows that go to the screen at once, and batches that may wait there.
+const BATCH: usize = 1024;
+const BATCHES: usize = 16;
+
+/// How often progress is told, and after how many frames the clock is looked at.
+const TELL: Duration = Duration::from_millis(50);
+const FRAMES_PER_LOOK: u64 = 128;
+
+/// How far the loading is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Progress {
+    /// Bytes of the file read.
+    pub(crate) bytes: u64,
+    /// Its length, where known.
+    pub(crate) total: Option<u64>,
+    /// Frames read.
+    pub(crate) frames: u64,
+    /// Frames that held TCP or UDP.
+    pub(crate) decoded: u64,
+    /// TCP connections.
+    pub(crate) connections: u64,
+    /// Time since the loading began.
+    pub(crate) elapsed: Duration,
+}
+
+/// What comes from the threads.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// More flows, or just more progress.
+    Rows(Vec<Row>, Progress),
+    /// The input was read to its end.
+    Loaded(Box<End>),
+    /// A flow that was asked for.
+    Opened(u64, Result<Box<Detail>, String>),
+}
+
+/// How the loading ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct End {
+    /// What the reader says.
+    pub(crate) info: SourceInfo,
+    /// What was no TCP or UDP, by reason.
+    pub(crate) skipped: Vec<(&'static str, u64)>,
+    /// Connections dropped because too many were open.
+    pub(crate) evicted: u64,
+    /// Reading broke off.
+    pub(crate) error: Option<String>,
+}
+
+/// Starts the loader.
+pub(crate) fn load(file: CaptureFile, options: Options, stop: Arc<AtomicBool>) -> Receiver<News> {
+    let (tx, rx) = crossbeam_channel::bounded(BATCHES);
+    thread::spawn(move || loader(file, options, &stop, &tx));
+    rx
+}
+
+fn loader(mut file: CaptureFile, options: Options, stop: &AtomicBool, tx: &Sender<News>) {
+    let started = Instant::now();
+    let mut analyzer = Analyzer::new(options);
+    analyzer.begin_source();
+    let mut shared = Shared::default();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut told = started;
+    let mut frames = 0u64;
+    let mut error = None;
+    // A frame must be given back before the file can be asked for anything else.
+    loop {
+        match file.next_frame() {
+            Ok(Some(frame)) => analyzer.push(&frame),
+            Ok(None) => break,
+            Err(e) => {
+                error = Some(e.to_string());
+                break;
+            }
+        }
+        frames = frames.saturating_add(1);
+        if analyzer.has_flows() {
+            rows.extend(analyzer.take_flows().iter().map(|f| Row::new(f, &mut shared)));
+        }
+        if frames.is_multiple_of(FRAMES_PER_LOOK) || rows.len() >= BATCH {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let now = Instant::now();
+            if rows.len() >= BATCH || now.duration_since(told) >= TELL {
+                told = now;
+                let p = progress(&file, &analyzer, started);
+                if tx.send(News::Rows(std::mem::take(&mut rows), p)).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+    analyzer.end_source(file.info());
+    let flows: Vec<FlowReport> = analyzer.take_flows();
+    let p = progress(&file, &analyzer, started);
+    for chunk in flows.chunks(BATCH) {
+        rows.extend(chunk.iter().map(|f| Row::new(f, &mut shared)));
+        if tx.send(News::Rows(std::mem::take(&mut rows), p)).is_err() {
+            return;
+        }
+    }
+    let _ = tx.send(News::Rows(rows, p));
+    let mut end = End { info: file.info().clone(), error, ..End::default() };
+    if let Some(s) = analyzer.sources().last() {
+        end.skipped = s.skipped.iter().map(|(k, v)| (*k, *v)).collect();
+        end.evicted = s.evicted;
+    }
+    let _ = tx.send(News::Loaded(Box::new(end)));
+}
+
+fn progress(file: &CaptureFile, analyzer: &Analyzer, started: Instant) -> Progress {
+    let (bytes, total) = file.progress();
+    let (decoded, connections) = analyzer.counts();
+    Progress { bytes, total, frames: file.info().frames, decoded, connections, elapsed: started.elapsed() }
+}
+
+/// Reads single flows again. A new request breaks off the one before: whoever scrolls on does not wait.
+#[derive(Debug)]
+pub(crate) struct Details {
+    requests: Sender<(u64, FlowRef)>,
+    wanted: Arc<AtomicU64>,
+    serial: u64,
+}
+
+impl Details {
+    /// Starts the thread; answers come out of the receiver.
+    pub(crate) fn start(input: Input, options: Options) -> (Self, Receiver<News>) {
+        let (requests, inbox) = crossbeam_channel::unbounded::<(u64, FlowRef)>();
+        let (tx, rx) = crossbeam_channel::bounded(2);
+        let wanted = Arc::new(AtomicU64::new(0));
+        let want = wanted.clone();
+        thread::spawn(move || {
+            for (serial, which) in inbox {
+                if want.load(Ordering::Relaxed) != serial {
+                    continue;
+                }
+                let found = read(&input, &which, &options, &want, serial);
+                if want.load(Ordering::Relaxed) == serial && tx.send(News::Opened(which.id, found)).is_err() {
+                    return;
+                }
+            }
+        });
+        (Self { requests, wanted, serial: 0 }, rx)
+    }
+
+    /// Asks for a flow.
+    pub(crate) fn ask(&mut self, which: FlowRef) {
+        self.serial = self.serial.saturating_add(1);
+        self.wanted.store(self.serial, Ordering::Relaxed);
+        let _ = self.requests.send((self.serial, which));
+    }
+
+    /// Nobody waits any more.
+    pub(crate) fn forget(&mut self) {
+        self.serial = self.serial.saturating_add(1);
+        self.wanted.store(self.serial, Ordering::Relaxed);
+    }
+}
+
+fn read(input: &Input, which: &FlowRef, options: &Options, wanted: &AtomicU64, serial: u64) -> Result<Box<Detail>, String> {
+    let file = input.again().map_err(|e| e.to_string())?;
+    let mut file = Breakable { file, wanted, serial };
+    analyzer::detail(&mut file, which, options).map(Box::new).map_err(|e| e.to_string())
+}
+
+/// A capture that ends when another flow is wanted.
+struct Breakable<'a> {
+    file: CaptureFile,
+    wanted: &'a AtomicU64,
+    serial: u64,
+}
+
+impl Source for Breakable<'_> {
+    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, capture::Error> {
+        if self.wanted.load(Ordering::Relaxed) != self.serial {
+            return Ok(None);
+        }
+        self.file.next_frame()
+    }
+
+    fn info(&self) -> &SourceInfo {
+        self.file.info()
+    }
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        self.file.progress()
+    }
+}

@@ -1,0 +1,30 @@
+//! Certificates: facts from DER, names, chains, host names, OCSP staples. Nothing here trusts or verifies: signatures are
+//! not checked, so that "self-signed" and "issued by" mean names and key identifiers.
+//!
+//! All is read by an own walk over the DER (`der.rs`): a parser that refuses a certificate as a whole would take the
+//! facts with it that explain why a peer refused it too.
+
+mod cache;
+mod cert;
+mod chain;
+mod der;
+mod extension;
+mod hostname;
+mod key;
+mod name;
+mod ocsp;
+mod oid;
+mod san;
+mod signature;
+mod time;
+
+pub use cache::Cache;
+pub use cert::{Certificate, KeyUsage, Validity};
+pub use chain::{Chain, judge_chain};
+pub use hostname::{NameMatch, match_name};
+pub use key::{Curve, KeyAlgorithm, PublicKey};
+pub use name::{NameEquality, compare_names, distinguished_name};
+pub use ocsp::{CertStatus, OcspResponse, OcspResponseStatus, OcspStatus, parse_ocsp};
+pub use san::San;
+pub use signature::SignatureHash;
+pub use time::format_time;

@@ -1,0 +1,220 @@
+"""Peers that no ready program plays: `python3 peer.py ROLE PORT [ARGUMENT…]`. Servers print ACCEPT when they listen."""
+import socket
+import ssl
+import struct
+import sys
+import time
+
+REPLY = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nhello\n"
+
+
+def listen(port):
+    server = socket.create_server(("127.0.0.1", port))
+    print("ACCEPT", flush=True)
+    return server.accept()[0]
+
+
+def close_with_reset(peer):
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+def read_some(peer):
+    peer.settimeout(10)
+    try:
+        return peer.recv(65536)
+    except (TimeoutError, ConnectionError):
+        return b""
+
+
+# --- servers ---
+
+def close_after_hello(port):
+    peer = listen(port)
+    read_some(peer)
+    peer.close()
+
+
+def reset_after_hello(port):
+    peer = listen(port)
+    read_some(peer)
+    close_with_reset(peer)
+
+
+def close_at_once(port):
+    listen(port).close()
+
+
+def silent(port):
+    """Takes the connection and reads, but never answers; ends when the client gives up."""
+    peer = listen(port)
+    while read_some(peer):
+        pass
+
+
+def greeting(port, text):
+    """Speaks first, as SMTP, FTP and SSH servers do, then closes at the first line that it does not understand."""
+    peer = listen(port)
+    peer.sendall(text.encode() + b"\r\n")
+    read_some(peer)
+    peer.sendall(b"500 5.5.1 Command unrecognized\r\n")
+    peer.close()
+
+
+def smtp(port, answer):
+    """An SMTP server that knows EHLO and STARTTLS; `answer` is what it says to STARTTLS; 220 begins TLS."""
+    peer = listen(port)
+    peer.sendall(b"220 tls-server.local ESMTP\r\n")
+    while line := read_some(peer):
+        if line.upper().startswith(b"EHLO"):
+            peer.sendall(b"250-tls-server.local\r\n250-PIPELINING\r\n250 STARTTLS\r\n")
+        elif line.upper().startswith(b"STARTTLS"):
+            peer.sendall(answer.encode() + b"\r\n")
+            if answer.startswith("220"):
+                secure = server_context().wrap_socket(peer, server_side=True)
+                while line := secure.recv(1000):
+                    secure.sendall(b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 ok\r\n")
+                    if line.upper().startswith(b"QUIT"):
+                        break
+                secure.unwrap().close()
+                return
+        else:
+            peer.sendall(b"221 bye\r\n")
+            break
+    peer.close()
+
+
+def proxy(port, status):
+    """An HTTP proxy that answers CONNECT with `status`; with 200 it is itself the TLS server behind it."""
+    peer = listen(port)
+    read_some(peer)
+    peer.sendall(f"HTTP/1.1 {status}\r\n\r\n".encode())
+    if status.startswith("200"):
+        secure = server_context().wrap_socket(peer, server_side=True)
+        secure.recv(65536)
+        secure.sendall(REPLY)
+        secure.unwrap().close()
+    else:
+        peer.close()
+
+
+def postgres(port, answer):
+    """A PostgreSQL server's answer to SSLRequest: S or N. With S it goes on with TLS and closes after the first message."""
+    peer = listen(port)
+    read_some(peer)
+    peer.sendall(answer.encode())
+    if answer == "S":
+        secure = server_context().wrap_socket(peer, server_side=True)
+        secure.recv(1000)
+        secure.unwrap().close()
+    else:
+        read_some(peer)
+        peer.close()
+
+
+def server_context():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with open("chain.pem", "w", encoding="ascii") as chain:
+        chain.write(open("server.pem", encoding="ascii").read() + open("intermediate.pem", encoding="ascii").read())
+    context.load_cert_chain("chain.pem", "server.key")
+    return context
+
+
+def tls_without_close_notify(port, how):
+    """Answers one request over TLS and ends the connection without close_notify: `fin` or `rst`."""
+    secure = server_context().wrap_socket(listen(port), server_side=True)
+    secure.recv(65536)
+    secure.sendall(REPLY)
+    time.sleep(0.05)
+    plain = socket.socket(fileno=secure.detach())
+    if how == "rst":
+        close_with_reset(plain)
+    else:
+        plain.close()
+
+
+# --- clients ---
+
+def connect(port):
+    return socket.create_connection(("127.0.0.1", int(port)))
+
+
+def client_context(*options):
+    context = ssl.create_default_context(cafile="root.pem" if "no-root" not in options else None)
+    if "no-root" in options:
+        context.load_verify_locations("client-ca.pem")
+    if "1.2" in options:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    # urllib3 2 and others no longer look at the common name; the ssl module alone still does.
+    context.hostname_checks_common_name = "no-common-name" not in options
+    return context
+
+
+def tls(port, name, *options):
+    """Python's own client: handshake, one request, orderly close; prints what it thinks of the server."""
+    context = client_context(*options)
+    try:
+        with context.wrap_socket(connect(port), server_hostname=name) as secure:
+            secure.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while secure.recv(65536):
+                pass
+            print(secure.version(), secure.cipher())
+    except (ssl.SSLError, OSError) as error:
+        print(type(error).__name__, error)
+
+
+def abort_after_server_hello(port, how):
+    """Sends a ClientHello, reads the server's flight and goes away without a word: `fin` or `rst`."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = client_context().wrap_bio(incoming, outgoing, server_hostname="tls-server.local")
+    try:
+        session.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    plain = connect(port)
+    plain.sendall(outgoing.read())
+    read_some(plain)
+    time.sleep(0.05)
+    if how == "rst":
+        close_with_reset(plain)
+    else:
+        plain.close()
+
+
+def probe(port):
+    """Connects and goes away, as health checks do."""
+    plain = connect(port)
+    time.sleep(0.02)
+    plain.close()
+
+
+def smtp_to_tls(port):
+    """A STARTTLS client on a port with TLS from the first byte: waits for a greeting, then tries EHLO."""
+    plain = connect(port)
+    plain.settimeout(0.5)
+    try:
+        plain.recv(1000)
+    except TimeoutError:
+        pass
+    plain.sendall(b"EHLO client.example\r\n")
+    read_some(plain)
+    plain.close()
+
+
+def postgres_client(port, wish):
+    """SSLRequest, then TLS when the server says S; `require` gives up when it says N, as libpq's sslmode=require does."""
+    plain = connect(port)
+    plain.sendall(struct.pack(">II", 8, 80877103))
+    if plain.recv(1) == b"S":
+        secure = client_context().wrap_socket(plain, server_hostname="tls-server.local")
+        secure.sendall(struct.pack(">II", 8, 196608))
+        secure.recv(1000)
+        secure.close()
+    else:
+        print(f"server does not support SSL, but SSL was {wish}d")
+        plain.close()
+
+
+if __name__ == "__main__":
+    role, port, rest = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    globals()[role.replace("-", "_")](port, *rest)
