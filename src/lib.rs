@@ -22,3 +22,7 @@ pub mod x509;
 pub mod facts;
 pub mod diagnose;
 pub mod analyzer;
+pub mod report;
+pub mod tui;
+pub mod fuzzing;
+pub mod cli;

@@ -36,7 +36,7 @@ pub const STREAM_CHUNKS: usize = 4096;
 /// What a held chunk costs beside its bytes: counted, so that one-byte segments cannot cheat the caps.
 pub const CHUNK_OVERHEAD: usize = 96;
 
-/// Bytes held for out-of-order data of all flows together.
+/// Bytes held for out-of-order data and unfinished messages of all flows together.
 pub const PENDING_BYTES: usize = 24 << 20;
 
 /// How far ahead of the next expected byte a segment is believed to belong to the connection: the largest window a
@@ -62,21 +62,24 @@ pub const CONFLICTS: usize = 16;
 /// Bytes of each reading of a conflict that are kept.
 pub const CONFLICT_BYTES: usize = 64;
 
-/// Connections looked after at once; the one idle longest is reported and dropped for a new one.
-pub const OPEN_FLOWS: usize = 1 << 20;
+/// Connections looked after at once (about 1 KiB each); the one idle longest is reported and dropped for a new one.
+pub const OPEN_FLOWS: usize = 1 << 17;
 
 /// Capture time for which a closed connection is kept, so that late and reordered packets still find it.
 pub const CLOSED_LINGER_NS: i64 = 2_000_000_000;
 
 /// Closed connections kept so at once.
-pub const CLOSING_FLOWS: usize = 8192;
+pub const CLOSING_FLOWS: usize = 1024;
 
-/// While more connections than this are open, those idle for [`IDLE_NS`] are reported and dropped. Below it none is:
-/// a capture of a few connections may hold pauses of years.
-pub const IDLE_FLOWS: usize = 4096;
+/// While more connections than this are open, those idle for [`IDLE_NS`] (or, once their handshake is over, for
+/// [`IDLE_COMPLETE_NS`]) are reported. Below it none is: a capture of a few connections may hold pauses of years.
+pub const IDLE_FLOWS: usize = 2048;
 
-/// Capture time after which a connection counts as idle (see [`IDLE_FLOWS`]).
+/// Capture time after which a connection in its handshake counts as idle (see [`IDLE_FLOWS`]).
 pub const IDLE_NS: i64 = 120_000_000_000;
+
+/// Capture time after which a connection whose handshake is over counts as idle (see [`IDLE_FLOWS`]).
+pub const IDLE_COMPLETE_NS: i64 = 3_000_000_000;
 
 /// Alternative names kept of one certificate: public ones have up to a few thousand; an attacker's have what fits.
 pub const CERTIFICATE_NAMES: usize = 20_000;
@@ -93,15 +96,15 @@ pub const CERTIFICATE_CACHE_BYTES: usize = 8 << 20;
 /// Longest record body that any version allows: 2^14 + 2048 (RFC 5246, section 6.2.3).
 pub const RECORD_BODY_BYTES: u16 = (1 << 14) + 2048;
 
-/// Largest handshake message that is held whole: certificate chains of some tens of KiB are honest, CA lists reach
-/// 64 KiB; of a longer message the beginning is kept and decoded.
-pub const MESSAGE_BYTES: usize = 256 << 10;
+/// Largest handshake message that is held whole: certificate chains of some tens of KiB are usual, single certificates
+/// with thousands of names reach 340 KiB; of a longer message the beginning is kept and decoded.
+pub const MESSAGE_BYTES: usize = 512 << 10;
 
 /// Runs of frame bytes remembered per message: a message in one-byte records has one per byte.
 pub const EXTENTS_PER_MESSAGE: usize = 4096;
 
 /// Buffers that grew beyond this are given back when they are empty.
-pub const KEPT_CAPACITY_BYTES: usize = 20 << 10;
+pub const KEPT_CAPACITY_BYTES: usize = 512;
 
 /// Largest window of zstd data that is decompressed: what the format's own decoder takes unless told otherwise
 /// (2^27 bytes). It is held in memory.
@@ -151,3 +154,9 @@ pub const DETAIL_BYTES: usize = 16 << 20;
 
 /// Extensions of an honest message: browsers send about 20. More are handled by slower means that stay linear.
 pub const TYPICAL_EXTENSIONS: usize = 32;
+
+/// Bytes in clear at the start of a direction within which TLS may still begin (STARTTLS and its kin).
+pub const UPGRADE_BYTES: usize = 16 << 10;
+
+/// Connections that hold TLS state at once (some KiB each). Beyond it the one idle longest is reported as it stands.
+pub const SPEECHES: usize = 1 << 13;

@@ -5,7 +5,7 @@
 //! come from the same code and cannot disagree.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use crate::span::Span;
@@ -41,12 +41,16 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             DecodeErrorKind::Short { need, have } => {
-                write!(f, "{} at byte {} needs {need} bytes, {have} are left", self.what, self.at)
+                write!(f, "{} at byte {} needs {}, {have} left", self.what, self.at, count(need))
             }
-            DecodeErrorKind::Trailing(n) => write!(f, "{n} bytes are left over after {} at byte {}", self.what, self.at),
+            DecodeErrorKind::Trailing(n) => write!(f, "{} left over after {} at byte {}", count(n), self.what, self.at),
             DecodeErrorKind::Illegal => write!(f, "{} at byte {} has an illegal value", self.what, self.at),
         }
     }
+}
+
+fn count(bytes: usize) -> String {
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
 impl std::error::Error for DecodeError {}
@@ -92,6 +96,7 @@ pub struct Field {
 #[derive(Debug, Default)]
 pub struct Recorder {
     fields: RefCell<Vec<Field>>,
+    full: Cell<bool>,
 }
 
 impl Recorder {
@@ -109,6 +114,17 @@ impl Recorder {
         let mut fields = self.fields.borrow_mut();
         if fields.len() < crate::limits::FIELDS_PER_MESSAGE {
             fields.push(Field { name, depth, span, meaning: String::new(), topic: None });
+        } else {
+            self.full.set(true);
+        }
+    }
+
+    /// Changes the field just recorded; nothing when there was no more room for it.
+    fn amend(&self, change: impl FnOnce(&mut Field)) {
+        if !self.full.get()
+            && let Some(f) = self.fields.borrow_mut().last_mut()
+        {
+            change(f);
         }
     }
 }
@@ -260,28 +276,22 @@ impl<'a> Reader<'a> {
 
     /// Gives the field just recorded its value for a person. Must be safe to print.
     pub fn meaning(&self, text: impl FnOnce() -> String) {
-        if let Some(r) = self.recorder
-            && let Some(f) = r.fields.borrow_mut().last_mut()
-        {
-            f.meaning = text();
+        if let Some(r) = self.recorder {
+            r.amend(|f| f.meaning = text());
         }
     }
 
     /// Names the registry entry that the field just recorded stands for.
     pub fn topic(&self, topic: Topic) {
-        if let Some(r) = self.recorder
-            && let Some(f) = r.fields.borrow_mut().last_mut()
-        {
-            f.topic = Some(topic);
+        if let Some(r) = self.recorder {
+            r.amend(|f| f.topic = Some(topic));
         }
     }
 
     /// Renames the field just recorded (an extension by its type).
     pub fn rename(&self, name: impl FnOnce() -> String) {
-        if let Some(r) = self.recorder
-            && let Some(f) = r.fields.borrow_mut().last_mut()
-        {
-            f.name = Cow::Owned(name());
+        if let Some(r) = self.recorder {
+            r.amend(|f| f.name = Cow::Owned(name()));
         }
     }
 
@@ -340,10 +350,10 @@ mod tests {
         let mut r = Reader::new(&[1, 2, 3]);
         assert_eq!(r.u16("version"), Ok(0x0102));
         let e = r.u16("random").unwrap_err();
-        assert_eq!(e.to_string(), "random at byte 2 needs 2 bytes, 1 are left");
+        assert_eq!(e.to_string(), "random at byte 2 needs 2 bytes, 1 left");
         let mut r = Reader::new(&[5, 1, 2]);
         let e = r.vector("session_id", 1).unwrap_err();
-        assert_eq!(e.to_string(), "session_id at byte 0 needs 5 bytes, 2 are left");
+        assert_eq!(e.to_string(), "session_id at byte 0 needs 5 bytes, 2 left");
     }
 
     #[test]

@@ -25,13 +25,13 @@ mod open_flow;
 
 use std::collections::BTreeMap;
 
-use crate::capture::{Frame, SourceInfo};
+use crate::capture::{Frame, LinkType, Problem, SourceInfo};
 use crate::diagnose::{self, Diagnosis, Policy};
 use crate::facts::FlowFacts;
 use crate::flow::{Endpoint, Endpoints, FlowIndex, FlowKey, FlowTable, Mark};
 use crate::limits;
-use crate::packet::{Decoder, Packet, Segment, TcpFlags};
-use crate::span::{Side, Timestamp};
+use crate::packet::{Decoder, Packet, Segment, Skip, TcpFlags};
+use crate::span::{FrameNo, Side, Timestamp};
 use crate::x509;
 
 pub use detail::{Detail, DetailError, FlowRef, FrameBytes, KeptMessage, detail};
@@ -64,7 +64,7 @@ pub struct SourceReport {
     pub skipped: BTreeMap<&'static str, u64>,
     /// TCP connections seen, with or without TLS.
     pub tcp_connections: u64,
-    /// Connections dropped because too many were open.
+    /// Connections dropped, or reported before their handshake was decided, because too many were open.
     pub evicted: u64,
 }
 
@@ -81,9 +81,14 @@ pub struct Analyzer {
     source: Option<usize>,
     decoded: u64,
     skipped: BTreeMap<&'static str, u64>,
+    unsupported: Option<(LinkType, FrameNo)>,
     connections: u64,
     evicted_before: u64,
     pending: usize,
+    parked: usize,
+    /// Open flows that hold TLS state.
+    speeches: usize,
+    evicted_handshakes: u64,
     now: Timestamp,
 }
 
@@ -101,9 +106,13 @@ impl Analyzer {
             source: None,
             decoded: 0,
             skipped: BTreeMap::new(),
+            unsupported: None,
             connections: 0,
             evicted_before: 0,
             pending: 0,
+            parked: 0,
+            speeches: 0,
+            evicted_handshakes: 0,
             now: Timestamp(i64::MIN),
         }
     }
@@ -117,6 +126,7 @@ impl Analyzer {
         self.skipped.clear();
         self.connections = 0;
         self.evicted_before = self.table.evicted();
+        self.evicted_handshakes = 0;
         index
     }
 
@@ -132,6 +142,9 @@ impl Analyzer {
             }
             Packet::Udp(_) | Packet::IcmpUnreachable(_) => self.decoded = self.decoded.saturating_add(1),
             Packet::Skipped(why) => {
+                if why == Skip::UnsupportedLink {
+                    self.unsupported.get_or_insert((frame.link, frame.no));
+                }
                 let n = self.skipped.entry(why.reason()).or_insert(0);
                 *n = n.saturating_add(1);
             }
@@ -147,6 +160,34 @@ impl Analyzer {
         while let Some(i) = self.table.expired(self.now) {
             self.end_flow(i, false);
         }
+        self.park_idle();
+    }
+
+    /// While many flows hold a handshake, those that are idle are reported early; what remains of one is what it takes
+    /// to know its later packets.
+    fn park_idle(&mut self) {
+        // Two looks for each frame: enough to keep up, since a frame adds one flow at the most.
+        for _ in 0..2 {
+            let many = limits::IDLE_FLOWS.saturating_add(self.parked);
+            let Some((i, idle)) = self.table.idle(self.now, many) else { return };
+            let pressed = self.speeches > limits::SPEECHES;
+            if !pressed && idle <= limits::IDLE_COMPLETE_NS {
+                return;
+            }
+            let Some(flow) = self.table.get_mut(i) else { return };
+            let over = flow.is_complete();
+            if flow.has_speech() && (pressed || over || idle > limits::IDLE_NS) {
+                let pending = flow.pending_bytes();
+                flow.evicted = pressed && !over;
+                let facts = flow.park(&mut self.certificates);
+                self.parked = self.parked.saturating_add(1);
+                self.speeches = self.speeches.saturating_sub(1);
+                self.evicted_handshakes = self.evicted_handshakes.saturating_add(u64::from(pressed && !over));
+                self.pending = self.pending.saturating_sub(pending);
+                self.done.extend(facts.and_then(|f| report(f, &self.options.policy)));
+            }
+            self.table.requeue(i);
+        }
     }
 
     /// The present input has ended: everything still open is reported.
@@ -160,12 +201,23 @@ impl Analyzer {
             }
             self.end_flow(i, true);
         }
+        let mut info = info.clone();
+        if let Some((link, frame)) = self.unsupported.take() {
+            let all = self.decoded == 0 && self.skipped.len() == 1;
+            info.complete &= !all;
+            let rest = if all { "; no frame could be decoded" } else { "" };
+            info.problems.push(Problem {
+                frame: Some(frame),
+                offset: None,
+                message: format!("frame {frame}: link type {link} is not supported{rest}; capture on Ethernet or with a cooked link type (tcpdump -i any)"),
+            });
+        }
         self.sources.push(SourceReport {
-            info: info.clone(),
+            info,
             decoded: self.decoded,
             skipped: std::mem::take(&mut self.skipped),
             tcp_connections: self.connections,
-            evicted: self.table.evicted().saturating_sub(self.evicted_before),
+            evicted: self.table.evicted().saturating_sub(self.evicted_before).saturating_add(self.evicted_handshakes),
         });
         self.source = None;
     }
@@ -188,6 +240,11 @@ impl Analyzer {
     /// Frames decoded and TCP connections seen of the present input: for an empty screen.
     pub fn counts(&self) -> (u64, u64) {
         (self.decoded, self.connections)
+    }
+
+    /// Connections that are open now.
+    pub fn open_flows(&self) -> usize {
+        self.table.len()
     }
 
     fn segment(&mut self, seg: &Segment<'_>, mark: Mark) {
@@ -224,9 +281,10 @@ impl Analyzer {
         };
         let Some(flow) = self.table.get_mut(i) else { return };
         let side = if key.is_loop() { flow.side_of_loop(seg) } else { flow.side_of(src) };
-        let before = flow.pending_bytes();
+        let (before, spoke) = (flow.pending_bytes(), flow.has_speech());
         flow.segment(side, seg, mark, &mut self.certificates, &mut KeepNothing);
         let after = flow.pending_bytes();
+        self.speeches = self.speeches.saturating_add(usize::from(!spoke && flow.has_speech()));
         let closed = flow.is_closed();
         self.pending = self.pending.saturating_sub(before).saturating_add(after);
         if closed {
@@ -250,6 +308,8 @@ impl Analyzer {
     fn end_flow(&mut self, i: FlowIndex, by_end_of_input: bool) {
         let Some(flow) = self.table.remove(i) else { return };
         self.pending = self.pending.saturating_sub(flow.pending_bytes());
+        self.parked = self.parked.saturating_sub(usize::from(flow.is_parked()));
+        self.speeches = self.speeches.saturating_sub(usize::from(flow.has_speech()));
         if let Some(facts) = flow.finish(by_end_of_input, &mut self.certificates, &mut KeepNothing) {
             self.done.extend(report(facts, &self.options.policy));
         }

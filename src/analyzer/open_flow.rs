@@ -40,6 +40,8 @@ pub(crate) struct OpenFlow {
     speech: Option<Box<Speech>>,
     /// Neither side speaks TLS: only the transport is looked at.
     not_tls: bool,
+    /// Was reported while it was idle; only its end is waited for.
+    parked: bool,
     pub(crate) evicted: bool,
     pub(crate) source_damaged: bool,
 }
@@ -54,6 +56,7 @@ impl OpenFlow {
             last: first,
             speech: None,
             not_tls: false,
+            parked: false,
             evicted: false,
             source_damaged: false,
         }
@@ -73,7 +76,8 @@ impl OpenFlow {
     }
 
     pub(crate) fn pending_bytes(&self) -> usize {
-        self.conn.pending_bytes()
+        let held = self.speech.as_ref().map_or(0, |s| s.session.held_bytes());
+        self.conn.pending_bytes().saturating_add(held)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -113,9 +117,35 @@ impl OpenFlow {
         }
     }
 
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked
+    }
+
+    /// It holds TLS state.
+    pub(crate) fn has_speech(&self) -> bool {
+        self.speech.is_some()
+    }
+
+    /// The handshake is over.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.speech.as_ref().is_some_and(|s| s.facts.is_complete())
+    }
+
+    /// Reports the flow as it stands and forgets everything but the transport.
+    pub(crate) fn park(&mut self, certificates: &mut x509::Cache) -> Option<FlowFacts> {
+        let flow = std::mem::replace(self, Self::new(self.id, self.source, self.conn.ends, self.first));
+        self.conn.facts = flow.conn.facts;
+        self.last = flow.last;
+        self.conn.ignore_payload();
+        self.not_tls = true;
+        self.parked = true;
+        flow.finish(true, certificates, &mut KeepNothing)
+    }
+
     pub(crate) fn release(&mut self, certificates: &mut x509::Cache) {
         let Some(s) = self.speech.as_mut() else { return };
         self.conn.release(|side, event| s.take(side, event, true, certificates, &mut KeepNothing));
+        s.session.release();
     }
 
     /// The connection is over: what is known of it. `None` when there is nothing to say (no payload, no handshake).
@@ -133,6 +163,9 @@ impl OpenFlow {
             });
             s.take(side, event, true, certificates, keep);
         });
+        if self.parked {
+            return None;
+        }
         let mut facts = match self.speech {
             Some(mut s) => {
                 for side in [Side::A, Side::B] {

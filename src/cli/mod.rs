@@ -75,7 +75,7 @@ fn open(cli: Cli) -> u8 {
         return USAGE;
     };
     if io::stdout().is_terminal() {
-        let options = crate::tui::TuiOptions { path: file, color: cli.global.color.for_terminal(true) };
+        let options = crate::tui::TuiOptions { path: file, analyzer: crate::analyzer::Options::default(), filter: String::new() };
         match crate::tui::run(options) {
             Ok(()) => OK,
             Err(e) => {
@@ -85,6 +85,15 @@ fn open(cli: Cli) -> u8 {
         }
     } else {
         report::run(&ReportArgs::of(file), &cli.global)
+    }
+}
+
+/// The locale's character set is UTF-8 (or the platform has no locale variables and speaks it anyway).
+fn locale_is_utf8() -> bool {
+    let value = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|n| std::env::var(n).ok()).find(|v| !v.is_empty());
+    match value {
+        Some(v) => v.to_ascii_lowercase().replace('-', "").contains("utf8"),
+        None => cfg!(not(unix)),
     }
 }
 

@@ -3,11 +3,39 @@
 //! A rule is a pure function over [`FlowFacts`] in a const table of its family; the tables together are [`rules`]. A new
 //! rule is one [`Rule`] with its check function, its page and its tests, in the file of its family.
 
+mod alert;
+mod application;
+mod capture;
 mod cause;
+mod chain;
+mod cipher;
+mod client_auth;
+mod client_cert;
+mod ending;
+mod hello;
+mod key_exchange;
+mod malformed;
+mod negotiation;
+mod page;
+mod peer_error;
+mod refusal;
+mod revocation;
+mod server_cert;
+mod server_hello;
+#[cfg(test)]
+mod testing;
+mod transport;
+mod vague;
+mod version;
+mod words;
+mod wrong_protocol;
 
 use std::fmt;
 
+pub use page::{explain_page, index, markdown_table};
+
 use crate::facts::{FlowFacts, Outcome};
+use crate::flow::Mark;
 use crate::span::{FrameNo, Role};
 
 /// How bad a finding is.
@@ -147,8 +175,94 @@ pub struct Hit {
     pub confidence: Option<Confidence>,
     /// Whose side to look at; `Either` unless said.
     pub blame: Option<Blame>,
+    /// Overrides the rule's severity: what explains a refusal is an error, the same on a connection that worked is not.
+    pub severity: Option<Severity>,
+    /// It does not explain this flow's failure, though the rule could explain another's.
+    pub beside: bool,
     /// The evidence.
     pub frames: Vec<FrameNo>,
+}
+
+impl Hit {
+    /// What was found and what to do about it.
+    fn new(detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { detail: detail.into(), remedy: remedy.into(), ..Self::default() }
+    }
+
+    fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    fn blame(mut self, blame: impl Into<Blame>) -> Self {
+        self.blame = Some(blame.into());
+        self
+    }
+
+    fn sure(mut self, confidence: Confidence) -> Self {
+        self.confidence = Some(confidence);
+        self
+    }
+
+    fn likely(self) -> Self {
+        self.sure(Confidence::Likely)
+    }
+
+    fn possible(self) -> Self {
+        self.sure(Confidence::Possible)
+    }
+
+    fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// True of the flow, yet no reason for its failure.
+    fn beside(mut self) -> Self {
+        self.beside = true;
+        self
+    }
+
+    /// Adds a frame of evidence.
+    fn at(mut self, mark: Mark) -> Self {
+        self.frames.push(mark.frame);
+        self
+    }
+
+    /// Adds a frame of evidence, when there is one.
+    fn at_any(mut self, mark: Option<Mark>) -> Self {
+        self.frames.extend(mark.map(|m| m.frame));
+        self
+    }
+}
+
+/// A rule of a table: code, severity, rank as a cause, title, page, check.
+const fn new(
+    code: &'static str,
+    severity: Severity,
+    rank: u8,
+    title: &'static str,
+    page: Page,
+    check: fn(&FlowFacts, &Policy) -> Option<Hit>,
+) -> Rule {
+    Rule { code, severity, title, rank, guide: None, page, check }
+}
+
+/// The same for a row of the troubleshooting guide.
+const fn guide(n: u8, rule: Rule) -> Rule {
+    Rule { guide: Some(n), ..rule }
+}
+
+/// A page, its sections in order: what, why it matters, how sure, fix, how to verify, references.
+const fn page(
+    what: &'static str,
+    why: &'static str,
+    how_sure: &'static str,
+    fix: &'static str,
+    verify: &'static str,
+    references: &'static str,
+) -> Page {
+    Page { what, why, how_sure, fix, verify, references }
 }
 
 /// A rule that holds for a flow (or, with `flows`, for several).
@@ -201,7 +315,31 @@ pub struct Diagnosis {
 }
 
 /// The families, in the order of a connection's life.
-const FAMILIES: &[&[Rule]] = &[];
+const FAMILIES: &[&[Rule]] = &[
+    capture::RULES,
+    transport::RULES,
+    wrong_protocol::RULES,
+    hello::RULES,
+    negotiation::RULES,
+    peer_error::RULES,
+    version::RULES,
+    server_hello::RULES,
+    cipher::RULES,
+    key_exchange::RULES,
+    server_cert::RULES,
+    chain::RULES,
+    revocation::RULES,
+    client_auth::RULES,
+    client_cert::RULES,
+    vague::RULES,
+    alert::RULES,
+    ending::RULES,
+    application::RULES,
+    malformed::RULES,
+];
+
+/// Families whose rules speak of connections without TLS too.
+const BELOW_TLS: &[&[Rule]] = &[transport::RULES, wrong_protocol::RULES];
 
 /// All rules.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -216,7 +354,8 @@ pub fn rule(code: &str) -> Option<&'static Rule> {
 /// Runs every rule over a flow.
 pub fn diagnose(facts: &FlowFacts, policy: &Policy) -> Diagnosis {
     let mut hits: Vec<(&'static Rule, Finding)> = Vec::new();
-    for rule in rules() {
+    let families = if facts.is_tls() { FAMILIES } else { BELOW_TLS };
+    for rule in families.iter().flat_map(|f| f.iter()) {
         if let Some(hit) = (rule.check)(facts, policy) {
             hits.push((rule, finding(rule, hit)));
         }
@@ -230,13 +369,13 @@ fn finding(rule: &'static Rule, hit: Hit) -> Finding {
     frames.dedup();
     Finding {
         code: rule.code,
-        severity: rule.severity,
+        severity: hit.severity.unwrap_or(rule.severity),
         confidence: hit.confidence.unwrap_or(Confidence::Certain),
         title: hit.title.unwrap_or_else(|| rule.title.to_owned()),
         detail: hit.detail,
         remedy: hit.remedy,
         blame: hit.blame.unwrap_or(Blame::Either),
-        explains_failure: rule.rank > 0,
+        explains_failure: rule.rank > 0 && !hit.beside,
         frames,
         flows: Vec::new(),
     }

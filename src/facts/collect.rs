@@ -10,7 +10,7 @@ use crate::limits;
 use crate::span::{Side, Span};
 use crate::tls::handshake::{CertificateMessage, CertificateRequest, Handshake, ServerHello};
 use crate::tls::names::ContentType;
-use crate::tls::{Anomaly, AnomalyKind, Event, Events, Message, RecordInfo};
+use crate::tls::{Anomaly, AnomalyKind, Event, Events, Message, RecordInfo, Start};
 use crate::x509;
 
 impl FlowFacts {
@@ -70,9 +70,9 @@ impl FlowFacts {
 
     /// The flow is over: lists are put in wire order.
     pub fn close(&mut self) {
-        self.messages.sort_by_key(|m| m.mark.frame);
-        self.alerts.sort_by_key(|a| a.mark.frame);
-        self.shapes.sort_by_key(|s| s.mark.frame);
+        in_wire_order(&mut self.messages, |m| (m.side, m.mark));
+        in_wire_order(&mut self.alerts, |a| (a.side, a.mark));
+        in_wire_order(&mut self.shapes, |s| (s.side, s.mark));
     }
 
     fn omit(&mut self, list: &'static str) {
@@ -93,6 +93,23 @@ impl FlowFacts {
     }
 }
 
+/// Sorts by frame what both sides sent, without changing the order of either: a message may be complete in an earlier
+/// frame than the one before it, when that one waited for a retransmission.
+fn in_wire_order<T>(list: &mut Vec<T>, place: impl Fn(&T) -> (Side, Mark)) {
+    let mut latest = [crate::span::FrameNo(0); 2];
+    let mut keyed: Vec<_> = std::mem::take(list)
+        .into_iter()
+        .map(|item| {
+            let (side, mark) = place(&item);
+            let l = &mut latest[side.index()];
+            *l = mark.frame.max(*l);
+            (*l, item)
+        })
+        .collect();
+    keyed.sort_by_key(|(frame, _)| *frame);
+    list.extend(keyed.into_iter().map(|(_, item)| item));
+}
+
 /// Writes events into the facts of a flow.
 #[derive(Debug)]
 pub struct Collector<'a> {
@@ -105,7 +122,13 @@ pub struct Collector<'a> {
 impl Events for Collector<'_> {
     fn event(&mut self, side: Side, event: Event<'_>) {
         match event {
-            Event::Start(start, mark) => self.facts.sides[side.index()].start = Some((start, mark)),
+            Event::Start(start, mark) => {
+                let s = &mut self.facts.sides[side.index()];
+                if let (Some((Start::Not(plain), _)), Start::Tls) = (s.start, start) {
+                    s.upgraded_from = Some(plain);
+                }
+                s.start = Some((start, mark));
+            }
             Event::Message(m) => self.message(side, &m),
             Event::Opaque(info) => self.opaque(side, info),
             Event::ChangeCipherSpec(info) => {
@@ -266,6 +289,12 @@ impl Collector<'_> {
 
     fn server_hello(&mut self, side: Side, hello: &ServerHello, m: &Message<'_>, frames: SmallVec<[crate::span::FrameNo; 2]>) {
         let f = &mut *self.facts;
+        if let Some(span) = hello.ssl2_certificate
+            && let Some(der) = slice(m.bytes, span).filter(|d| !d.is_empty())
+        {
+            let chain = vec![self.certificates.get(der)];
+            f.sides[side.index()].certificates.get_or_insert(ChainFact { chain, omitted: 0, mark: m.mark });
+        }
         let placed = Box::new(Placed { message: hello.clone(), mark: m.mark, side, frames });
         if hello.hello_retry {
             f.hello_retries = f.hello_retries.saturating_add(1);

@@ -19,6 +19,7 @@ use crate::tls::names::{
     AlertDescription, AlertLevel, CipherSuite, ContentType, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
 };
 use crate::tls::{Anomaly, Start};
+use crate::upgrade::Plain;
 use crate::x509::{Certificate, OcspResponse};
 
 pub use collect::Collector;
@@ -183,6 +184,8 @@ pub struct Totals {
 pub struct SideFacts {
     /// How its bytes begin, and where.
     pub start: Option<(Start, Mark)>,
+    /// What it spoke before TLS began in mid-stream.
+    pub upgraded_from: Option<Plain>,
     /// Its change_cipher_spec.
     pub ccs: Option<Mark>,
     /// First record after its change_cipher_spec (TLS 1.2 and before: its Finished).

@@ -246,7 +246,7 @@ impl Assembler {
                 self.rebase(isn);
             }
             self.isns[0] = Some(isn);
-        } else if self.isns[1].is_none() && self.next == 0 {
+        } else if self.next == 0 {
             self.isns[1] = Some(isn);
             if self.pending.is_empty() {
                 self.rebase(isn);
@@ -263,6 +263,10 @@ impl Assembler {
 
     /// Data that came with the SYN (TCP Fast Open, RFC 7413): held until the peer's ACK covers it.
     pub fn syn_payload(&mut self, p: Payload<'_>) {
+        // A few zero bytes are the padding of a short Ethernet frame, counted into the IP length by some device.
+        if p.bytes.len() <= 6 && p.bytes.iter().all(|b| *b == 0) {
+            return;
+        }
         if self.syn_data.is_none() && self.next == 0 && p.bytes.len() <= limits::STREAM_PENDING_BYTES {
             self.syn_data = Some(Box::new(Chunk { bytes: p.bytes.into(), frame: p.frame, off: p.off, time: p.time }));
         }

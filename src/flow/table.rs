@@ -128,7 +128,7 @@ impl<T> FlowTable<T> {
         }
     }
 
-    /// The next flow whose time is over at `now`: closed long enough, or idle for long while many are open.
+    /// The next flow that was closed long enough at `now`.
     pub fn expired(&mut self, now: Timestamp) -> Option<FlowIndex> {
         while let Some(&(since, i)) = self.closing.front() {
             if now.0.saturating_sub(since.0) < limits::CLOSED_LINGER_NS && self.closing.len() < limits::CLOSING_FLOWS {
@@ -139,14 +139,22 @@ impl<T> FlowTable<T> {
                 return Some(i);
             }
         }
-        if self.len() > limits::IDLE_FLOWS {
-            let i = self.oldest;
-            let idle = self.slot_mut(i).map_or(0, |s| now.0.saturating_sub(s.last.0));
-            if idle > limits::IDLE_NS {
-                return Some(i);
-            }
-        }
         None
+    }
+
+    /// The flow used least recently and for how long it was idle (ns), when more than `many` are open.
+    pub fn idle(&mut self, now: Timestamp, many: usize) -> Option<(FlowIndex, i64)> {
+        if self.len() <= many {
+            return None;
+        }
+        let i = self.oldest;
+        self.slot_mut(i).map(|s| (i, now.0.saturating_sub(s.last.0)))
+    }
+
+    /// Puts a flow behind all others, as if it had just been used, without touching its time.
+    pub fn requeue(&mut self, i: FlowIndex) {
+        self.unlink(i);
+        self.link_newest(i);
     }
 
     /// The flow idle longest, when there are more than may be; counted as evicted.
@@ -156,11 +164,6 @@ impl<T> FlowTable<T> {
         }
         self.evicted = self.evicted.saturating_add(1);
         Some(self.oldest)
-    }
-
-    /// The flow that was used least recently, whatever its age.
-    pub fn oldest(&self) -> Option<FlowIndex> {
-        (self.oldest != NIL).then_some(self.oldest)
     }
 
     /// Calls `f` for every open flow, in no order.
@@ -212,19 +215,19 @@ mod tests {
     fn the_order_of_use_is_kept() {
         let mut t = FlowTable::default();
         let ids: Vec<_> = (10..14).map(|n| t.insert(key(n), n, Timestamp(0))).collect();
-        assert_eq!(t.oldest(), Some(ids[0]));
+        assert_eq!(t.oldest, ids[0]);
         assert_eq!(t.find(&key(10), Timestamp(1)), Some(ids[0]));
-        assert_eq!(t.oldest(), Some(ids[1]));
+        assert_eq!(t.oldest, ids[1]);
         assert_eq!(t.remove(ids[1]), Some(11));
-        assert_eq!(t.oldest(), Some(ids[2]));
+        assert_eq!(t.oldest, ids[2]);
         assert_eq!(t.find(&key(11), Timestamp(1)), None);
         let again = t.insert(key(11), 11, Timestamp(2));
         assert_eq!(again, ids[1], "slots are used again");
         for n in [12, 13, 10, 11] {
-            let i = t.oldest().unwrap();
+            let i = t.oldest;
             assert_eq!(t.remove(i), Some(n));
         }
-        assert!(t.is_empty() && t.oldest().is_none());
+        assert!(t.is_empty() && t.oldest == NIL);
     }
 
     #[test]

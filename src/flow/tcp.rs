@@ -1,5 +1,7 @@
 //! One TCP connection: who opened it, how it ended, and its two streams.
 
+use smallvec::SmallVec;
+
 use crate::packet::{Segment, TcpFlags};
 use crate::span::{FrameNo, Side, Timestamp};
 
@@ -80,6 +82,17 @@ impl TcpFacts {
     }
 }
 
+/// Payload that may be the padding of a short Ethernet frame, counted into the IP length by some device on the way: up to
+/// six zero bytes on a pure acknowledgement. The sender's next segment begins at the same place when it is, behind it when
+/// it is not.
+#[derive(Clone, Debug)]
+struct Doubtful {
+    seq: u32,
+    bytes: SmallVec<[u8; 6]>,
+    mark: Mark,
+    off: u32,
+}
+
 /// Identification of the last packet of a side, to know the same packet captured again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct PacketId {
@@ -107,7 +120,9 @@ pub struct Connection {
     /// Made with the first payload: a half-open connection stays small.
     streams: Option<Box<[Assembler; 2]>>,
     /// VLAN tags of the first tagged packet.
-    pub vlans: smallvec::SmallVec<[u16; 2]>,
+    pub vlans: SmallVec<[u16; 2]>,
+    /// Per side: a few zero bytes that may be padding, held until the next segment tells.
+    doubtful: [Option<Box<Doubtful>>; 2],
     history_done: bool,
     /// Nobody needs the payload any more.
     ignored: bool,
@@ -124,7 +139,8 @@ impl Connection {
             last_ttl: [0; 2],
             last: [PacketId::default(); 2],
             streams: None,
-            vlans: smallvec::SmallVec::new(),
+            vlans: SmallVec::new(),
+            doubtful: [None, None],
             history_done: false,
             ignored: false,
         }
@@ -214,8 +230,7 @@ impl Connection {
         } else {
             self.facts.opened |= self.facts.syn_ack.iter().any(Option::is_some);
         }
-        let peer_data = self.facts.data[side.other().index()].is_some();
-        if ack && peer_data && let Some(s) = self.streams.as_mut() {
+        if ack && let Some(s) = self.streams.as_mut() {
             let peer = &mut s[side.other().index()];
             let before = peer.delivered();
             peer.ack(seg.ack, mark.frame, &mut |e| sink(side.other(), e));
@@ -353,6 +368,14 @@ impl Connection {
             return;
         }
         let seq = seg.seq.wrapping_add(u32::from(syn));
+        if self.doubtful[i].is_some() {
+            self.resolve_doubt(side, Some(seg), sink);
+        }
+        if seg.flags == TcpFlags::ACK && seg.payload.len() <= 6 && seg.payload.iter().all(|b| *b == 0) && !seg.payload.is_empty() {
+            let bytes = SmallVec::from_slice(seg.payload);
+            self.doubtful[i] = Some(Box::new(Doubtful { seq, bytes, mark, off: seg.payload_off }));
+            return;
+        }
         let stream = &mut self.make_streams()[i];
         let whole = Payload { bytes: seg.payload, frame: mark.frame, off: seg.payload_off, time: mark.time };
         if syn {
@@ -373,8 +396,22 @@ impl Connection {
         }
     }
 
+    /// Uses what was held as doubtful, unless the next segment shows that it was padding.
+    fn resolve_doubt(&mut self, side: Side, next: Option<&Segment<'_>>, sink: &mut impl FnMut(Side, StreamEvent<'_>)) {
+        let Some(d) = self.doubtful[side.index()].take() else { return };
+        if next.is_some_and(|n| n.seq == d.seq) {
+            return;
+        }
+        let p = Payload { bytes: &d.bytes, frame: d.mark.frame, off: d.off, time: d.mark.time };
+        let len = u32::try_from(d.bytes.len()).unwrap_or(0);
+        self.make_streams()[side.index()].push(d.seq, p, len, &mut |e| sink(side, e));
+    }
+
     /// The connection is over: holes are told, everything held is handed on.
     pub fn finish(&mut self, mut sink: impl FnMut(Side, StreamEvent<'_>)) {
+        for side in [Side::A, Side::B] {
+            self.resolve_doubt(side, None, &mut sink);
+        }
         let packets = self.facts.packets;
         let Some(s) = self.streams.as_mut() else { return };
         for side in [Side::A, Side::B] {

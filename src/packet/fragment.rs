@@ -125,7 +125,7 @@ impl Table {
         let pending = match self.pending.get_mut(&key) {
             Some(p) => p,
             None => {
-                self.make_room();
+                self.make_room(1);
                 let serial = self.next_serial;
                 self.next_serial = serial.saturating_add(1);
                 self.by_age.insert(serial, key);
@@ -162,7 +162,7 @@ impl Table {
             self.complete(&key, whole);
             return Ok(());
         }
-        self.make_room();
+        self.make_room(0);
         Err(Skip::FragmentHeld)
     }
 
@@ -206,8 +206,9 @@ impl Table {
         }
     }
 
-    fn make_room(&mut self) {
-        while (self.pending.len() >= FRAGMENT_DATAGRAMS || self.charged > FRAGMENT_BYTES)
+    /// Gives up the oldest datagrams until `new` more are within the caps.
+    fn make_room(&mut self, new: usize) {
+        while (self.pending.len().saturating_add(new) > FRAGMENT_DATAGRAMS || self.charged > FRAGMENT_BYTES)
             && let Some((key, p)) = self.oldest()
         {
             let packets = p.packets;

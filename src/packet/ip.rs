@@ -69,6 +69,22 @@ pub(super) fn decode(buf: Buf<'_>, at: usize) -> Result<Ip, Skip> {
     }
 }
 
+/// The innermost IP header of IP in IP (RFC 2003, RFC 4213), from the one at `at`. A fragment is not looked into.
+#[inline]
+pub(super) fn innermost(buf: Buf<'_>, at: usize) -> Result<Ip, Skip> {
+    let mut ip = decode(buf, at)?;
+    let mut headers = 0usize;
+    while matches!(ip.protocol, IPV4 | IPV6) && ip.fragment.is_none() {
+        headers = headers.saturating_add(1);
+        if headers > HEADERS_PER_FRAME {
+            return Err(Skip::TooManyHeaders);
+        }
+        let data = buf.data.get(..ip.end).unwrap_or(buf.data);
+        ip = decode(Buf { data, wire: ip.end }, ip.at)?;
+    }
+    Ok(ip)
+}
+
 #[inline]
 fn v4(buf: Buf<'_>, at: usize) -> Result<Ip, Skip> {
     let h = buf.take::<20>(at, buf.wire, "IPv4 header")?;

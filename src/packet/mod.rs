@@ -213,7 +213,7 @@ impl Decoder {
         let buf = Buf::of(frame);
         let mut vlans = Vlans::new();
         let at = link::find_ip(frame.link, buf, &mut vlans)?;
-        let mut ip = ip::decode(buf, at)?;
+        let mut ip = ip::innermost(buf, at)?;
         let Some(part) = ip.fragment else {
             return dispatch(buf, &ip, vlans, &[]);
         };
@@ -284,3 +284,6 @@ impl<'a> Buf<'a> {
         self.data.get(at..end)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,7 +75,43 @@ fn record(bytes: &[u8], name: &'static str, read: impl FnOnce(&mut Reader<'_>) -
             r.undecoded(&e);
         }
     }
-    recorder.into_fields()
+    let mut fields = recorder.into_fields();
+    summarize(&mut fields);
+    fields
+}
+
+/// Gives the headings of extensions the values below them, so that a folded tree still says what was sent.
+fn summarize(fields: &mut [Field]) {
+    let mut rest = fields;
+    while let Some((field, below)) = rest.split_first_mut() {
+        if matches!(field.topic, Some(Topic::Extension(_))) && field.meaning.is_empty() {
+            field.meaning = summary(field.depth, below);
+        }
+        rest = below;
+    }
+}
+
+/// The values of the leaves below a heading of that depth, behind its type and length.
+fn summary(depth: u8, below: &[Field]) -> String {
+    const SHOWN_CHARS: usize = 100;
+    let end = below.iter().position(|f| f.depth <= depth).unwrap_or(below.len());
+    let below = below.get(..end).unwrap_or_default();
+    let mut out = String::new();
+    for (i, field) in below.iter().enumerate() {
+        let is_leaf = below.get(i.saturating_add(1)).is_none_or(|next| next.depth <= field.depth);
+        if !is_leaf || field.depth <= depth.saturating_add(1) || field.name == "name_type" || field.meaning.is_empty() {
+            continue;
+        }
+        if !out.is_empty() {
+            out.push_str(", ");
+        }
+        if out.len() > SHOWN_CHARS {
+            out.push('…');
+            break;
+        }
+        out.push_str(&field.meaning);
+    }
+    out
 }
 
 /// The RFCs' names of the structures.
@@ -104,5 +140,70 @@ fn message_name(message: &[u8]) -> &'static str {
         HandshakeType::KEY_UPDATE => "KeyUpdate",
         HandshakeType::COMPRESSED_CERTIFICATE => "CompressedCertificate",
         _ => "Handshake",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(fields: &[Field]) -> Vec<String> {
+        fields.iter().map(|f| format!("{}:{}+{} {}={}", f.depth, f.span.at, f.span.len, f.name, f.meaning)).collect()
+    }
+
+    #[test]
+    fn alerts() {
+        let f = explain_alert(&[2, 40]);
+        assert_eq!(lines(&f), ["0:0+2 Alert=2 bytes", "1:0+1 level=fatal", "1:1+1 description=handshake_failure"]);
+        assert_eq!(f[2].topic, Some(Topic::Alert(40)));
+        let f = explain_alert(&[9]);
+        assert_eq!(f.last().map(|f| f.name.as_ref()), Some("undecoded"));
+        assert_eq!(lines(&explain_alert(&[9, 200]))[1..], ["1:0+1 level=0x09", "1:1+1 description=0xc8"]);
+    }
+
+    #[test]
+    fn change_cipher_specs() {
+        assert_eq!(lines(&explain_change_cipher_spec(&[1]))[1..], ["1:0+1 type=change_cipher_spec"]);
+        for bad in [&[][..], &[2], &[1, 1]] {
+            assert_eq!(explain_change_cipher_spec(bad).last().map(|f| f.name.as_ref()), Some("undecoded"), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn heartbeats() {
+        let mut b = vec![1, 0, 3, b'a', b'b', b'c'];
+        b.extend([0; 16]);
+        assert_eq!(
+            lines(&explain_heartbeat(&b)),
+            [
+                "0:0+22 HeartbeatMessage=22 bytes",
+                "1:0+1 type=heartbeat_request",
+                "1:1+2 payload_length=3 bytes",
+                "1:3+3 payload=616263",
+                "1:6+16 padding=16 bytes",
+            ]
+        );
+        // Heartbleed: the claim, and nothing read outside.
+        let f = explain_heartbeat(&[1, 0x40, 0, 1, 2, 3]);
+        assert_eq!(lines(&f)[2], "1:1+2 payload_length=16384 bytes, but 3 bytes are there");
+        assert_eq!((f[3].name.as_ref(), f[3].span.end()), ("undecoded", 6));
+    }
+
+    #[test]
+    fn an_extension_heading_says_what_is_in_it() {
+        let mut m = vec![1, 0, 0, 0, 3, 3];
+        m.extend([0; 32]);
+        m.extend([0, 0, 2, 0x13, 1, 1, 0, 0, 10, 0, 10, 0, 6, 0, 4, 0, 29, 0, 23]);
+        let fields = explain(&m, &Context::default(), false);
+        let heading = fields.iter().find(|f| f.name == "supported_groups").unwrap();
+        assert_eq!(heading.meaning, "x25519, secp256r1");
+        assert_eq!(heading.topic, Some(Topic::Extension(10)));
+        assert_eq!(fields[0].topic, Some(Topic::Message(1)));
+    }
+
+    #[test]
+    fn nothing_at_all() {
+        assert_eq!(explain(&[], &Context::default(), false)[0].name, "Handshake");
+        assert_eq!(explain(&[], &Context::default(), true).len(), 2);
     }
 }

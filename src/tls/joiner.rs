@@ -8,11 +8,11 @@ use crate::span::Span;
 use super::extent::Extents;
 
 /// Bytes of a handshake message's header: type and length.
-pub const HEADER_BYTES: usize = 4;
+pub(super) const HEADER_BYTES: usize = 4;
 
 /// A message as it lies in the stream.
 #[derive(Clone, Copy, Debug)]
-pub struct RawMessage<'a> {
+pub(super) struct RawMessage<'a> {
     /// Header and body. Shorter than the header says when the message is longer than [`limits::MESSAGE_BYTES`].
     pub bytes: &'a [u8],
     /// Length of the body by the header.
@@ -25,7 +25,7 @@ pub struct RawMessage<'a> {
 
 /// Joins one direction's handshake messages.
 #[derive(Debug, Default)]
-pub struct Joiner {
+pub(super) struct Joiner {
     buf: Vec<u8>,
     extents: Extents,
     /// Bytes of an over-long message that were dropped so far.
@@ -34,18 +34,23 @@ pub struct Joiner {
 
 impl Joiner {
     /// True in the middle of a message.
-    pub fn is_inside(&self) -> bool {
+    pub(super) fn is_inside(&self) -> bool {
         !self.buf.is_empty()
     }
 
     /// Type, claimed length and bytes so far of the message that is not complete.
-    pub fn unfinished(&self) -> Option<(u8, usize, usize)> {
+    pub(super) fn unfinished(&self) -> Option<(u8, usize, usize)> {
         let kind = *self.buf.first()?;
         Some((kind, self.claimed().unwrap_or(0), self.buf.len().saturating_add(self.dropped)))
     }
 
+    /// Bytes held.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.buf.len()
+    }
+
     /// A hole: what was begun cannot be completed.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.buf = Vec::new();
         self.extents.clear();
         self.dropped = 0;
@@ -56,7 +61,7 @@ impl Joiner {
     }
 
     /// Adds a record's body; whole messages go to `sink`.
-    pub fn push(&mut self, body: &[u8], extents: &Extents, mark: Mark, sink: &mut impl FnMut(RawMessage<'_>)) {
+    pub(super) fn push(&mut self, body: &[u8], extents: &Extents, mark: Mark, sink: &mut impl FnMut(RawMessage<'_>)) {
         let mut at = 0usize;
         while let Some(rest) = body.get(at..).filter(|r| !r.is_empty()) {
             if self.buf.is_empty() {

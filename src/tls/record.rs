@@ -110,6 +110,11 @@ impl RecordReader {
         self.mode == Mode::Dead
     }
 
+    /// Bytes held of a record that is not complete.
+    pub fn held_bytes(&self) -> usize {
+        self.held.len()
+    }
+
     /// Header of a record that began and is not complete: (header, bytes of the body that came).
     pub fn unfinished(&self) -> Option<(RecordHeader, usize)> {
         match self.mode {

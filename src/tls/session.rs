@@ -147,6 +147,8 @@ struct Direction {
     ssl2: Vec<u8>,
     ssl2_extents: Extents,
     resynced: bool,
+    /// Bytes in clear seen of a direction that does not begin with TLS.
+    plain_bytes: usize,
 }
 
 /// The TLS state of one connection.
@@ -164,9 +166,10 @@ impl Session {
         self.sides.iter().any(|d| matches!(d.phase, Phase::Tls | Phase::Ssl2))
     }
 
-    /// True when both directions were judged and neither is TLS.
+    /// True when both directions were judged, neither is TLS, and enough was seen that no upgrade will come.
     pub fn is_not_tls(&self) -> bool {
         self.sides.iter().all(|d| matches!(d.phase, Phase::Not))
+            && self.sides.iter().any(|d| d.plain_bytes > limits::UPGRADE_BYTES)
     }
 
     /// The side that sent the first ClientHello.
@@ -179,13 +182,39 @@ impl Session {
         match self.sides[side.index()].phase {
             Phase::Tls => self.records(side, p, out),
             Phase::Ssl2 => self.ssl2(side, p, out),
-            Phase::Not => {}
+            Phase::Not => self.look_for_upgrade(side, p, out),
             Phase::Probing => {
                 let d = &mut self.sides[side.index()];
                 d.mid_stream |= mid_stream;
                 self.probe(side, p, out);
             }
         }
+    }
+
+    /// Bytes held for messages and records that are not complete.
+    pub fn held_bytes(&self) -> usize {
+        self.sides.iter().map(|d| d.joiner.held_bytes().saturating_add(d.records.held_bytes())).sum()
+    }
+
+    /// Memory is short: what is held of unfinished messages is given up.
+    pub fn release(&mut self) {
+        for d in &mut self.sides {
+            d.joiner.reset();
+            d.records.lose_sync();
+        }
+    }
+
+    /// TLS may begin later in a connection that starts in clear; then a hello stands at the start of a segment.
+    fn look_for_upgrade(&mut self, side: Side, p: Payload<'_>, out: &mut impl Events) {
+        let peer_is_tls = matches!(self.sides[side.other().index()].phase, Phase::Tls);
+        let d = &mut self.sides[side.index()];
+        d.plain_bytes = d.plain_bytes.saturating_add(p.bytes.len());
+        if d.plain_bytes > limits::UPGRADE_BYTES || !upgrade::begins_tls(p.bytes, peer_is_tls) {
+            return;
+        }
+        d.phase = Phase::Tls;
+        out.event(side, Event::Start(Start::Tls, Mark { frame: p.frame, time: p.time }));
+        self.records(side, p, out);
     }
 
     /// A hole in a side's bytes.
@@ -379,7 +408,7 @@ impl Session {
         // before TLS 1.3 a protected Finished follows. Their first bytes tell them apart. The same holds for a direction
         // whose beginning is missing.
         let unsure = (d.ccs && !self.tls13) || ((d.mid_stream || d.resynced) && !d.joiner.is_inside());
-        if unsure && !begins_message(r.body, d.ccs) {
+        if unsure && !begins_message(r.body, d.ccs && !self.tls13) {
             out.event(side, Event::Opaque(RecordInfo { header: r.header, mark: r.mark }));
             return;
         }

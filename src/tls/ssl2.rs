@@ -134,3 +134,69 @@ fn cipher_specs(r: &mut Reader<'_>, len: usize, notes: &mut Notes) -> Decoded<Ve
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reader::DecodeErrorKind;
+
+    /// As OpenSSL 0.9.8 sends it: version TLS 1.0, three cipher specs, no session id, a challenge of 16 bytes.
+    fn client() -> Vec<u8> {
+        let mut b = vec![1, 3, 1, 0, 9, 0, 0, 0, 16];
+        b.extend([0x01, 0, 0x80, 0, 0, 0x2f, 0, 0, 0xff]);
+        b.extend(1..=16);
+        b
+    }
+
+    fn server() -> Vec<u8> {
+        let mut b = vec![4, 0, 1, 0, 2, 0, 4, 0, 6, 0, 16];
+        b.extend(b"cert");
+        b.extend([0x07, 0, 0xc0, 0x01, 0, 0x80]);
+        b.extend([9; 16]);
+        b
+    }
+
+    #[test]
+    fn a_client_hello() {
+        let b = client();
+        let d = decode(&b);
+        let Handshake::ClientHello(h) = d.message else { panic!() };
+        assert_eq!(d.error, None);
+        assert!(h.ssl2_format);
+        assert_eq!((h.legacy_version, h.length), (0x0301, b.len()));
+        assert_eq!(h.ssl2_specs, [0x010080, 0x2f, 0xff]);
+        assert_eq!(h.cipher_suites, [0x2f, 0xff]);
+        assert_eq!(h.random[..16], [0; 16]);
+        assert_eq!(h.random[16..], (1..=16).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn a_server_hello() {
+        let d = decode(&server());
+        let Handshake::ServerHello(h) = d.message else { panic!() };
+        assert_eq!(d.error, None);
+        assert_eq!(h.legacy_version, 0x0002);
+        assert_eq!(h.ssl2_specs, [0x0700c0, 0x010080]);
+        assert_eq!(h.ssl2_certificate, Some(Span::new(11, 4)));
+    }
+
+    #[test]
+    fn damage_is_named() {
+        for whole in [client(), server()] {
+            for n in 0..whole.len() {
+                assert!(matches!(decode(&whole[..n]).error.unwrap().kind, DecodeErrorKind::Short { .. }), "{n}");
+            }
+            let mut b = whole.clone();
+            b.push(0);
+            assert_eq!(decode(&b).error.unwrap().kind, DecodeErrorKind::Trailing(1));
+        }
+        // Specs that are no multiple of three bytes; a challenge of more than 32.
+        let mut b = vec![1, 3, 1, 0, 4, 0, 0, 0, 33, 0, 0, 0x2f, 7];
+        b.extend([1; 33]);
+        let d = decode(&b);
+        let Handshake::ClientHello(h) = d.message else { panic!() };
+        assert_eq!(h.cipher_suites, [0x2f]);
+        assert_eq!(d.error.unwrap().what, "cipher_specs");
+        assert_eq!(h.random, [0; 32]);
+    }
+}

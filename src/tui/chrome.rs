@@ -116,15 +116,6 @@ impl<'b> Canvas<'b> {
         usize::from(end.saturating_sub(ax))
     }
 
-    /// Several texts one after another; the column behind them.
-    pub(crate) fn spans(&mut self, x: usize, y: usize, spans: &[(&str, Paint)]) -> usize {
-        let mut at = x;
-        for (s, p) in spans {
-            at += self.put(at, y, s, *p);
-        }
-        at
-    }
-
     /// Gives a whole line of the area a style.
     pub(crate) fn line_style(&mut self, y: usize, paint: Paint) {
         if y < usize::from(self.area.height) {

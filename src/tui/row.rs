@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use crate::analyzer::{FlowRef, FlowReport};
 use crate::diagnose::{Blame, Confidence, Severity};
-use crate::facts::{FlowFacts, Outcome, Seen, Why};
+use crate::facts::{FlowFacts, Outcome, Why};
 use crate::flow::{Endpoint, Endpoints};
+use crate::report::view::ClientAuth;
 use crate::span::{FrameNo, Role, Side, Timestamp};
 use crate::text;
 use crate::tls::names::{AlertDescription, CipherSuite, ProtocolVersion};
@@ -56,18 +57,16 @@ pub(crate) enum Mtls {
 }
 
 impl Mtls {
-    /// From the facts.
-    pub(crate) fn of(f: &FlowFacts) -> Self {
-        let asked = f.certificate_requested();
-        match f.certificates(Role::Client) {
-            Seen::Yes(c) if c.chain.is_empty() => Self::Empty,
-            Seen::Yes(_) if f.of(Role::Client).certificate_verify.is_some() => Self::Mutual,
-            Seen::Yes(_) => Self::Sent,
-            _ => match asked {
-                Seen::Yes(_) => Self::Asked,
-                Seen::No => Self::No,
-                Seen::Unknown(_) => Self::Unknown,
-            },
+    /// As the report has it.
+    pub(crate) fn of(f: &FlowFacts, outcome: Outcome) -> Self {
+        let Some(auth) = ClientAuth::new(f, outcome) else { return Self::Unknown };
+        match (auth.requested, auth.certificate) {
+            (_, "sent") if auth.is_proven() => Self::Mutual,
+            (_, "sent") => Self::Sent,
+            (_, "empty") => Self::Empty,
+            (Some(true), _) => Self::Asked,
+            (Some(false), _) => Self::No,
+            (None, _) => Self::Unknown,
         }
     }
 
@@ -157,7 +156,7 @@ impl Row {
     /// From a flow that has ended.
     pub(crate) fn new(report: &FlowReport, shared: &mut Shared) -> Self {
         let f = &report.facts;
-        let findings = report.diagnosis.findings.iter().map(|x| {
+        let findings: Box<[RowFinding]> = report.diagnosis.findings.iter().map(|x| {
             let known = x.severity >= Severity::Warning || x.explains_failure;
             RowFinding {
                 code: x.code,
@@ -169,7 +168,7 @@ impl Row {
                 remedy: shared.get(if known { &x.remedy } else { "" }),
                 frames: x.frames.iter().take(FRAMES).copied().collect(),
             }
-        });
+        }).collect();
         let alpn = f.server_hello.as_ref().and_then(|h| h.message.extensions.alpn.first());
         Self {
             id: f.id,
@@ -185,12 +184,12 @@ impl Row {
             alpn: alpn.map(|a| shared.get(&text::escape_bytes(a))),
             outcome: report.diagnosis.outcome,
             cause: report.diagnosis.cause,
-            mtls: Mtls::of(f),
+            mtls: Mtls::of(f, report.diagnosis.outcome),
             resumed: f.resumed() == Some(true),
             is_tls: f.is_tls(),
             note: note(f),
             alerts: f.alerts.iter().filter_map(|a| a.said.map(|(_, d)| d)).take(ALERTS).collect(),
-            findings: findings.collect(),
+            findings,
         }
     }
 

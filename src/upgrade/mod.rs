@@ -53,6 +53,21 @@ pub fn recognise(first: &[u8], mid_stream: bool) -> Verdict {
     tls.unwrap_or_else(|| Verdict::Not(Plain::of(first)))
 }
 
+/// True when TLS begins at the start of this segment of a connection that spoke something else before: a ClientHello
+/// whose record and message lengths agree, or, once the peer speaks TLS, any first record of a server.
+pub fn begins_tls(segment: &[u8], peer_is_tls: bool) -> bool {
+    match segment {
+        [22, 3, 0..=4, l1, l2, kind @ (1 | 2), 0, m1, m2, 3, 0..=4, ..] => {
+            let n = |a: &u8, b: &u8| usize::from(u16::from_be_bytes([*a, *b]));
+            let (record, message) = (n(l1, l2), n(m1, m2).saturating_add(4));
+            let agree = if *kind == 1 { record == message } else { message <= record };
+            agree && (*kind == 1 || peer_is_tls)
+        }
+        [21, 3, 0..=4, 0, 2, 1 | 2, _, ..] => peer_is_tls,
+        _ => false,
+    }
+}
+
 /// Hellos in SSL 2.0's format: a two-byte header with its top bit set, then CLIENT-HELLO (1) with a version, or
 /// SERVER-HELLO (4) (RFC 6101, appendix E; RFC 5246, appendix E.2).
 fn ssl2(first: &[u8]) -> Option<Verdict> {

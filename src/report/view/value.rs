@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 
 use crate::span::{Timestamp, civil_from_days};
 use crate::tls::names::{
-    AlertDescription, CipherSuite, ClientCertificateType, CompressionMethod, ExtensionType, NamedGroup, ProtocolVersion,
-    SignatureScheme, Ssl2CipherKind,
+    AlertDescription, CipherSuite, ClientCertificateType, CompressionMethod, ExtensionType, NamedGroup,
+    ProtocolVersion, SignatureScheme, Ssl2CipherKind,
 };
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -144,7 +144,7 @@ fn prefixed_hex(number: u32, width: usize, out: &mut [u8; 8]) -> &str {
     out[1] = b'x';
     let width = width.min(6);
     for (i, slot) in out.iter_mut().skip(2).take(width).enumerate() {
-        let shift = 4 * (width.saturating_sub(i).saturating_sub(1));
+        let shift = width.saturating_sub(i).saturating_sub(1).saturating_mul(4);
         let digit = (number >> shift) & 15;
         *slot = DIGITS.get(digit as usize).copied().unwrap_or(b'0');
     }
@@ -166,8 +166,15 @@ impl Time {
         let (y, m, d) = civil_from_days(secs.div_euclid(86_400));
         let tod = secs.rem_euclid(86_400);
         let nanos = self.0.0.rem_euclid(1_000_000_000);
-        let parts: [(usize, usize, i64); 7] =
-            [(0, 4, y), (5, 2, m), (8, 2, d), (11, 2, tod / 3600), (14, 2, tod / 60 % 60), (17, 2, tod % 60), (20, 9, nanos)];
+        let parts: [(usize, usize, i64); 7] = [
+            (0, 4, y),
+            (5, 2, m),
+            (8, 2, d),
+            (11, 2, tod / 3600),
+            (14, 2, tod / 60 % 60),
+            (17, 2, tod % 60),
+            (20, 9, nanos),
+        ];
         for (at, width, value) in parts {
             let mut left = value.unsigned_abs();
             for slot in out.iter_mut().skip(at).take(width).rev() {
@@ -256,10 +263,7 @@ mod tests {
             r#"{"id":"0x0700c0","name":"SSL_CK_DES_192_EDE3_CBC_WITH_MD5"}"#
         );
         let list: Codes<'_, u16, NamedGroup> = Codes::new(&[0x1d, 0x11ec]);
-        assert_eq!(
-            json(&list),
-            r#"[{"id":"0x001d","name":"x25519"},{"id":"0x11ec","name":"X25519MLKEM768"}]"#
-        );
+        assert_eq!(json(&list), r#"[{"id":"0x001d","name":"x25519"},{"id":"0x11ec","name":"X25519MLKEM768"}]"#);
     }
 
     #[test]

@@ -163,6 +163,7 @@ pub fn read(r: &mut Reader<'_>, place: Place, out: &mut Extensions) -> Decoded<(
         let mut content = match entry.vector("extension_data", 2) {
             Ok(v) => v,
             Err(e) => {
+                r.advance_to(&entry);
                 malformed(out, kind, e);
                 return Err(e);
             }
@@ -265,3 +266,6 @@ impl Seen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,7 @@ use crate::tls::names::{CertificateStatusType, ClientCertificateType, SignatureS
 use super::Era;
 use super::hello::extensions;
 use super::parts::{
-    Notes, bytes_text, code_point, code_points, count_text, opaque, scheme, size_text, small, vector_or_rest,
-    within,
+    Notes, bytes_text, code_point, code_points, count_text, opaque, scheme, size_text, small, vector_or_rest, within,
 };
 use super::types::{CertificateMessage, CertificateRequest, Context, Extensions};
 
@@ -98,12 +97,12 @@ pub(super) fn certificate_request(
         Era::Tls13 => {
             opaque(r, "certificate_request_context", 1)?;
             let mut found = Extensions::default();
-            extensions(r, Place::CertificateRequest, &mut found, notes)?;
+            let read = extensions(r, Place::CertificateRequest, &mut found, notes);
             m.signature_schemes = found.signature_schemes;
             m.authorities = found.certificate_authorities;
             m.omitted = m.authorities.len().saturating_sub(limits::CA_NAMES);
             m.authorities.truncate(limits::CA_NAMES);
-            return Ok(());
+            return read;
         }
         Era::Tls12 => true,
         Era::Old => false,

@@ -94,13 +94,13 @@ pub(super) fn hello_retry_request(r: &mut Reader<'_>, m: &mut ServerHello, notes
     extensions(r, Place::HelloRetryRequest, &mut m.extensions, notes)
 }
 
-/// The extension block, which may be missing (SSL 3.0 to TLS 1.2).
+/// The extension block; from hellos it may be missing (SSL 3.0 to TLS 1.2).
 pub(super) fn extensions(r: &mut Reader<'_>, place: Place, out: &mut Extensions, notes: &mut Notes) -> Decoded<()> {
-    if r.is_empty() {
+    if r.is_empty() && matches!(place, Place::ClientHello | Place::ServerHello) {
         return Ok(());
     }
-    out.present = true;
     let v = vector_or_rest(r, "extensions", 2, notes)?;
+    out.present = true;
     r.meaning(|| count_text(ext::count(v.rest())));
     within(v, "extensions", notes, |v, _| ext::read(v, place, out));
     r.end("extensions")

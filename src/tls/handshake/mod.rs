@@ -139,3 +139,6 @@ fn read_body(
         Handshake::Other(kind) => other::other(r, *kind),
     }
 }
+
+#[cfg(test)]
+mod tests;

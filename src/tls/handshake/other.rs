@@ -39,10 +39,6 @@ pub(super) fn new_session_ticket(
 
 /// EncryptedExtensions (RFC 8446, section 4.3.1).
 pub(super) fn encrypted_extensions(r: &mut Reader<'_>, m: &mut Extensions, notes: &mut Notes) -> Decoded<()> {
-    if r.is_empty() {
-        // The block is not optional here: let the reader say what is missing.
-        r.vector("extensions", 2)?;
-    }
     extensions(r, Place::EncryptedExtensions, m, notes)
 }
 

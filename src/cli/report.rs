@@ -1,0 +1,163 @@
+//! `tlscope report`: reads inputs one after the other, writes one report, says by its exit code what it found.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::args::{Global, ReportArgs};
+use super::output::{Output, verdict};
+use super::{DAMAGED, FOUND, OK, complain};
+use crate::analyzer::{Analyzer, Options};
+use crate::capture::{self, Source};
+use crate::diagnose::Severity;
+use crate::report::{self, Style, Writer};
+
+/// Frames between two looks at flows that have ended.
+const BATCH: u32 = 256;
+
+/// Runs it; gives the exit code.
+pub(super) fn run(args: &ReportArgs, global: &Global) -> u8 {
+    let to = args.output.as_ref().map_or_else(|| "standard output".to_owned(), |p| p.display().to_string());
+    let result = write(args, global);
+    verdict(result, &to)
+}
+
+fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
+    let Some(format) = report::format(&args.format) else { return Ok(super::USAGE) };
+    let mut output = Output::open(args.output.as_deref())?;
+    let is_terminal = args.output.is_none() && io::stdout().is_terminal();
+    let options = report::Options {
+        style: style(global, is_terminal),
+        inputs: args.files.iter().map(|f| f.to_string_lossy().into_owned()).collect(),
+    };
+    let mut writer = (format.make)(&mut output, &options);
+    writer.begin()?;
+    let mut analyzer = Analyzer::new(Options::default());
+    let mut damaged = false;
+    for file in &args.files {
+        damaged |= !read(file, &mut analyzer, writer.as_mut(), global)?;
+    }
+    writer.finish(analyzer.sources(), &[])?;
+    let worst = writer.summary().worst();
+    drop(writer);
+    output.close()?;
+    let found = args.fail_on.is_some_and(|limit| worst.is_some_and(|w| w >= Severity::from(limit)));
+    Ok(match (damaged, found) {
+        (true, _) => DAMAGED,
+        (false, true) => FOUND,
+        (false, false) => OK,
+    })
+}
+
+/// How text looks: as wide as the terminal; in ASCII where the locale is not UTF-8.
+fn style(global: &Global, is_terminal: bool) -> Style {
+    let width = if is_terminal { crossterm::terminal::size().map_or(100, |(w, _)| usize::from(w)) } else { 100 };
+    Style { color: global.color.for_terminal(is_terminal), unicode: super::locale_is_utf8(), width }
+}
+
+/// Reads one input; false when it could not be read as a whole. `Err` is an error of the output.
+fn read(path: &Path, analyzer: &mut Analyzer, writer: &mut dyn Writer, global: &Global) -> io::Result<bool> {
+    analyzer.begin_source();
+    let mut file = match capture::open(path) {
+        Ok(file) => file,
+        Err(e) => {
+            complain(&e.to_string());
+            analyzer.end_source(&report::unopened(&path.to_string_lossy(), &e.to_string()));
+            return Ok(false);
+        }
+    };
+    let mut progress = Progress::new(global);
+    let streaming = path == Path::new("-");
+    let mut failure = None;
+    let mut batch = 0u32;
+    loop {
+        match file.next_frame() {
+            Ok(Some(frame)) => analyzer.push(&frame),
+            Ok(None) => break,
+            Err(e) => {
+                failure = Some(e.to_string());
+                break;
+            }
+        }
+        batch = batch.wrapping_add(1);
+        if batch.is_multiple_of(BATCH) || streaming {
+            take(analyzer, writer, streaming)?;
+            progress.show(&file);
+        }
+    }
+    progress.clear();
+    let mut info = file.info().clone();
+    if let Some(message) = failure {
+        complain(&message);
+        info.complete = false;
+        info.problems.push(capture::Problem { frame: None, offset: None, message });
+    }
+    analyzer.end_source(&info);
+    take(analyzer, writer, streaming)?;
+    let Some(source) = analyzer.sources().last() else { return Ok(true) };
+    if !source.info.complete && info.problems.len() != source.info.problems.len() {
+        for p in source.info.problems.iter().skip(info.problems.len()) {
+            complain(&format!("{}: {}", path.display(), p.message));
+        }
+    } else if !source.info.complete {
+        for p in source.info.problems.iter().rev().take(1) {
+            complain(&format!("{}: {}", path.display(), p.message));
+        }
+    }
+    Ok(source.info.complete)
+}
+
+fn take(analyzer: &mut Analyzer, writer: &mut dyn Writer, streaming: bool) -> io::Result<()> {
+    if !analyzer.has_flows() {
+        return Ok(());
+    }
+    for flow in analyzer.take_flows() {
+        writer.flow(&flow)?;
+    }
+    if streaming { writer.flush() } else { Ok(()) }
+}
+
+/// How far reading has come, on a standard error that is a terminal.
+struct Progress {
+    shown: bool,
+    next: Option<Instant>,
+    began: Instant,
+}
+
+impl Progress {
+    /// Nothing is shown for what is read within this time.
+    const PATIENCE: Duration = Duration::from_millis(400);
+
+    fn new(global: &Global) -> Self {
+        let wanted = !global.quiet && io::stderr().is_terminal();
+        let now = Instant::now();
+        Self { shown: false, next: wanted.then(|| now + Self::PATIENCE), began: now }
+    }
+
+    fn show(&mut self, file: &dyn Source) {
+        let Some(next) = self.next else { return };
+        let now = Instant::now();
+        if now < next {
+            return;
+        }
+        self.next = Some(now + Duration::from_millis(100));
+        self.shown = true;
+        let (done, total) = file.progress();
+        let mib = |n: u64| n / (1 << 20);
+        let frames = file.info().frames;
+        let part = match total {
+            Some(total) if total > 0 => {
+                let left = total.saturating_sub(done).saturating_mul(self.began.elapsed().as_millis() as u64) / done.max(1);
+                format!("{} of {} MiB, {} s left", mib(done), mib(total), left / 1000)
+            }
+            _ => format!("{} MiB", mib(done)),
+        };
+        let _ = write!(io::stderr(), "\r\x1b[Ktlscope: {part}, {frames} frames");
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}

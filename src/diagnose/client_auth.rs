@@ -1,0 +1,340 @@
+//! Client authentication: what was asked, what was answered, who gave up.
+
+use super::refusal::{Stage, how_it_ended, of_client, of_server, refusal, stage};
+use super::server_cert;
+use super::{Blame, Hit, Policy, Rule, Severity, guide, new, page, words};
+use crate::facts::{CertificateRequestFact, FlowFacts, How, Outcome};
+use crate::span::Role;
+use crate::tls::names::{AlertDescription, ContentType, ProtocolVersion};
+use crate::x509::{NameMatch, Validity, judge_chain, match_name};
+
+const PROBE: &str = "  openssl s_client -connect HOST:PORT -servername NAME -cert client.pem -key client.key </dev/null\n  (\"Acceptable client certificate CA names\" lists what the server takes)";
+
+pub(super) const RULES: &[Rule] = &[
+    new(
+        "client-cert-requested",
+        Severity::Info,
+        0,
+        "The server asks for a client certificate",
+        page(
+            "The server sent a CertificateRequest: this connection can be mutual TLS.",
+            "Whether a certificate is required, the request does not say; it shows in what the server does when none comes.",
+            "Read in clear.",
+            "Nothing to mend. Give the client a certificate of one of the acceptable CAs if the server insists.",
+            PROBE,
+            "RFC 5246, section 7.4.4; RFC 8446, section 4.3.2",
+        ),
+        requested,
+    ),
+    guide(
+        5,
+        new(
+            "client-cert-missing",
+            Severity::Error,
+            70,
+            "The server required a client certificate and the client sent none",
+            page(
+                "The server asked for a certificate, the client answered with an empty Certificate message, and the server ended the handshake.",
+                "No certificate is configured in the client, its key cannot be read, or the client left it out because its issuer is not among the CAs that the server accepts (Java does so without a word). Servers say \"peer did not return a certificate\" (OpenSSL), \"client didn't provide a certificate\" (Go), \"certificate_required\" (TLS 1.3).",
+                "Certain when the empty message was read in clear and the server answered with an alert.",
+                "On the client, configure certificate and key:\n  curl --cert client.pem --key client.key …\n  openssl s_client -cert client.pem -key client.key -cert_chain intermediates.pem\n  Java: -Djavax.net.ssl.keyStore=client.p12 -Djavax.net.ssl.keyStorePassword=…\n  nginx as a client: proxy_ssl_certificate, proxy_ssl_certificate_key\nIf one is configured, compare its issuer with the CAs that the server lists.",
+                PROBE,
+                "RFC 5246, section 7.4.6; RFC 8446, sections 4.4.2 and 6.2",
+            ),
+            missing,
+        ),
+    ),
+    new(
+        "client-cert-missing-tolerated",
+        Severity::Info,
+        0,
+        "The client sent no certificate and the server went on without",
+        page(
+            "The server asked for a certificate, the client sent an empty Certificate message, and the handshake was completed.",
+            "The server's setting is \"optional\" (nginx ssl_verify_client optional, openssl s_server -verify): the client is not authenticated by TLS, and the application may still refuse it.",
+            "Read in clear.",
+            "If clients must be authenticated, require it: nginx ssl_verify_client on, Apache SSLVerifyClient require, openssl s_server -Verify, Envoy require_client_certificate: true.",
+            PROBE,
+            "RFC 5246, section 7.4.6",
+        ),
+        tolerated,
+    ),
+    guide(
+        5,
+        new(
+            "client-cert-missing-http-400",
+            Severity::Warning,
+            65,
+            "The client sent no certificate; the server may have refused it over HTTP",
+            page(
+                "The client sent an empty Certificate message, the handshake was completed, and the server answered the first request briefly and closed the connection itself.",
+                "nginx with ssl_verify_client on, IIS and others complete the handshake and refuse then: \"400 No required SSL certificate was sent\" (nginx), 403.7 (IIS).",
+                "Possible: the answer is encrypted, only its length and the close are seen. A short good answer looks the same.",
+                "On the client, configure certificate and key (curl --cert client.pem --key client.key). The status code is in the client's or the server's log.",
+                "  curl -v --cert client.pem --key client.key https://NAME/",
+                "RFC 5246, section 7.4.6; nginx, ngx_http_ssl_module",
+            ),
+            http_400,
+        ),
+    ),
+    guide(
+        4,
+        new(
+            "client-aborts-no-usable-cert",
+            Severity::Error,
+            45,
+            "The client gave up when the server asked for a client certificate",
+            page(
+                "The server asked for a certificate; the client ended the handshake instead of answering, and nothing is wrong with the server's own certificate as far as can be seen.",
+                "Strict clients end the handshake when they find no usable certificate instead of sending none: the key store is empty or locked, the key unreadable, no alias fits the CAs or signature algorithms that the server lists, a token asks for a PIN.",
+                "Likely: the client did not say that this was its reason. What it says itself is in its log.",
+                "On the client: check that key store and password open (keytool -list -keystore client.p12), that certificate and key belong together (openssl x509 -noout -pubkey, openssl pkey -pubout), and that its issuer is among the CAs that the server lists. On the server: list the CA that issued the client's certificate.",
+                PROBE,
+                "RFC 5246, sections 7.4.4 and 7.4.6",
+            ),
+            aborts,
+        ),
+    ),
+    new(
+        "ca-list-empty",
+        Severity::Info,
+        0,
+        "The server asks for a client certificate and does not say from which CA",
+        page(
+            "The list of acceptable CAs in the CertificateRequest is empty.",
+            "That is allowed, and clients that have several certificates must guess: they may send the wrong one or ask the user.",
+            "Read in clear.",
+            "Set the list: nginx ssl_client_certificate, Apache SSLCACertificateFile, openssl s_server -CAfile, HAProxy ca-file.",
+            PROBE,
+            "RFC 5246, section 7.4.4",
+        ),
+        list_empty,
+    ),
+    new(
+        "certificate-verify-missing",
+        Severity::Error,
+        41,
+        "The client sent a certificate and did not prove that it has its key",
+        page(
+            "A client certificate that can sign was sent, and the client's flight went on to its ChangeCipherSpec without CertificateVerify.",
+            "A server must refuse that with unexpected_message or handshake_failure. It is a bug of the client, or of what stands between.",
+            "Certain: the messages were read in clear, without a hole.",
+            "Update the client's TLS library; look for a device that rewrites the handshake.",
+            PROBE,
+            "RFC 5246, section 7.4.8",
+        ),
+        verify_missing,
+    ),
+];
+
+/// The CertificateRequest's list of CAs, for a sentence.
+pub(super) fn acceptable(r: &CertificateRequestFact) -> String {
+    if r.authorities.is_empty() {
+        return "It named no acceptable CA, so any may do.".to_owned();
+    }
+    let quoted: Vec<String> = r.authorities.iter().map(|n| format!("\"{}\"", words::name(n))).collect();
+    format!("Acceptable CAs: {}.", words::list(&quoted))
+}
+
+fn requested(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = f.certificate_request.as_ref()?;
+    let detail = format!("CertificateRequest in frame {}. {}", r.mark.frame, acceptable(r));
+    Some(Hit::new(detail, "").at(r.mark).blame(Blame::Nobody))
+}
+
+/// The client answered the request with no certificate: an empty message, or SSL 3.0's warning.
+fn empty(f: &FlowFacts) -> Option<crate::flow::Mark> {
+    if let Some(c) = &f.of(Role::Client).certificates {
+        return (c.chain.is_empty() && c.omitted == 0).then_some(c.mark);
+    }
+    let ssl3 = f.version().is_some_and(|v| v == ProtocolVersion(0x0300));
+    let said = f.alerts_of(Role::Client).find(|(_, d, _)| *d == AlertDescription::NO_CERTIFICATE);
+    said.filter(|_| ssl3).map(|(_, _, m)| m)
+}
+
+fn missing(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let empty = empty(f)?;
+    let r = refusal(f).filter(|r| r.role == Role::Server && r.mark.frame >= empty.frame)?;
+    if !matches!(stage(f), Stage::ClientFlight | Stage::Finished) {
+        return None;
+    }
+    let list = f.certificate_request.as_ref().map_or_else(String::new, |r| format!(" {}", acceptable(r)));
+    let detail = format!(
+        "The server asked for a certificate{}, the client's Certificate message in frame {} was empty. {}{list}",
+        f.certificate_request.as_ref().map_or_else(String::new, |r| format!(" (frame {})", r.mark.frame)),
+        empty.frame,
+        how_it_ended(f, &r),
+    );
+    let remedy = "On the client: configure a certificate and its key (curl --cert client.pem --key client.key; Java: javax.net.ssl.keyStore; nginx as a client: proxy_ssl_certificate). \
+                  If one is configured, its issuer is probably not among the acceptable CAs, so that the client left it out: use one of a listed CA, or list its CA on the server.";
+    let hit = Hit::new(detail, remedy).at(empty).at_any(f.certificate_request.as_ref().map(|r| r.mark)).at(r.mark).blame(Blame::Client);
+    Some(match r.alert.map(|a| a.0) {
+        // What servers send for a missing certificate: OpenSSL 40, JSSE and Go 42, TLS 1.3's own 116.
+        Some(40..=42 | 116) => hit,
+        _ => hit.likely(),
+    })
+}
+
+fn tolerated(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let empty = empty(f).filter(|_| f.outcome() == Outcome::Established)?;
+    let detail = format!("The client's Certificate message in frame {} was empty, and the server completed the handshake.", empty.frame);
+    let remedy = "If the server is meant to authenticate its clients, require a certificate (nginx: ssl_verify_client on; Apache: SSLVerifyClient require; Envoy: require_client_certificate).";
+    Some(Hit::new(detail, remedy).at(empty).at_any(f.certificate_request.as_ref().map(|r| r.mark)).blame(Blame::Nobody))
+}
+
+fn http_400(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let empty = empty(f).filter(|_| f.outcome() == Outcome::Established && !f.is_tls13())?;
+    let side = f.side(Role::Server);
+    let (asked, answered) = (f.of(Role::Client).application_data?, f.of(Role::Server).application_data?);
+    let answers: Vec<_> =
+        f.shapes.iter().filter(|s| s.side == side && s.content_type == ContentType::APPLICATION_DATA).collect();
+    let bytes: u64 = answers.iter().map(|s| u64::from(s.len)).sum();
+    let e = f.ended_by()?;
+    let brief = answers.len() <= 2 && (150..=1500).contains(&bytes);
+    if !brief || asked.frame >= answered.frame || e.role != Role::Server || e.mark.time.us_since(answered.time) > 1_000_000 {
+        // Node and others leave the close to the client: then only the length would speak, which is too little.
+        return None;
+    }
+    let detail = format!(
+        "The client's Certificate message in frame {} was empty; the server completed the handshake, answered the first request with {} protected bytes (frame {}) and closed at once. \
+         nginx answers a request without a certificate so: \"400 No required SSL certificate was sent\".",
+        empty.frame,
+        bytes,
+        answered.frame
+    );
+    let remedy = "On the client: configure a certificate and its key (curl --cert client.pem --key client.key). The status code stands in the client's output and in the server's access log.";
+    Some(Hit::new(detail, remedy).at(empty).at(answered).at(e.mark).possible().blame(Blame::Client))
+}
+
+fn aborts(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let request = f.certificate_request.as_ref()?;
+    let r = of_server(f).filter(|_| stage(f) == Stage::CertFlight)?;
+    if !matches!(r.alert.map(|a| a.0), None | Some(40 | 42 | 46 | 80 | 90)) || server_looks_bad(f) {
+        return None;
+    }
+    let detail = format!(
+        "The server asked for a client certificate in frame {}. {} {} Nothing is wrong with the server's certificate that could be seen, so the request is the likely reason.",
+        request.mark.frame,
+        acceptable(request),
+        how_it_ended(f, &r)
+    );
+    let remedy = "On the client: look at its log; check that its key store opens (keytool -list), that certificate and key belong together, and that the certificate's issuer is one of the acceptable CAs and its key type one the server takes. \
+                  On the server: list the CA that issues the clients' certificates.";
+    let hit = Hit::new(detail, remedy).at(request.mark).at(r.mark).blame(Blame::Client);
+    Some(match r.alert.map(|a| a.0) {
+        Some(40 | 80) => hit.likely(),
+        // These name the server's certificate: a private CA or pinning would explain them as well.
+        Some(_) => hit.possible(),
+        None if r.how == How::Rst => hit.possible(),
+        None => hit.likely(),
+    })
+}
+
+/// Something that a client could hold against the server's certificate.
+pub(super) fn server_looks_bad(f: &FlowFacts) -> bool {
+    let Some(certs) = server_cert::chain(f) else { return true };
+    let Some(leaf) = server_cert::leaf(certs) else { return true };
+    let judged = judge_chain(certs);
+    let name = f.server_name().map(|n| String::from_utf8_lossy(n).into_owned());
+    leaf.validity_at(f.judged_at()) != Validity::Valid
+        || judged.self_signed
+        || !judged.not_ca.is_empty()
+        || !leaf.allows("serverAuth")
+        || leaf.key.is_weak()
+        || certs.iter().any(|c| c.has_weak_signature())
+        || name.is_some_and(|n| match_name(leaf, &n) != NameMatch::Match)
+}
+
+fn list_empty(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = f.certificate_request.as_ref().filter(|r| r.authorities.is_empty() && r.omitted == 0)?;
+    let detail = format!("The CertificateRequest in frame {} has an empty certificate_authorities list.", r.mark.frame);
+    Some(Hit::new(detail, "On the server: set the CAs to announce (nginx: ssl_client_certificate; Apache: SSLCACertificateFile), so that clients choose the right certificate.").at(r.mark).blame(Blame::Server))
+}
+
+fn verify_missing(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let client = f.of(Role::Client);
+    let chain = client.certificates.as_ref().filter(|c| !c.chain.is_empty())?;
+    let ccs = client.ccs?;
+    // Fixed Diffie-Hellman certificates prove themselves by the key exchange.
+    let signs = chain.chain.first().is_some_and(|c| !matches!(c.key.algorithm.name(), "DH" | "X25519" | "X448"));
+    let fixed = f.cipher_suite().and_then(|s| s.forward_secrecy()) == Some(false) && client.certificate_verify.is_none() && chain.chain.iter().any(|c| c.key_usage.is_some_and(|u| !u.contains(crate::x509::KeyUsage::DIGITAL_SIGNATURE)));
+    if client.certificate_verify.is_some() || !signs || fixed || f.blind(Role::Client).is_some() || f.client_key_exchange.is_none() || f.omitted.contains_key("messages") || f.is_tls13() {
+        return None;
+    }
+    let detail = format!("Certificate in frame {}, ChangeCipherSpec in frame {}, and no CertificateVerify between.", chain.mark.frame, ccs.frame);
+    let hit = Hit::new(detail, "On the client: update its TLS library; look for a device that rewrites the handshake.").at(chain.mark).at(ccs).blame(Blame::Client);
+    Some(if of_client(f).is_some() { hit } else { hit.beside().severity(Severity::Warning) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{alert, asked, client_flight, established, fin, find, leaf, server_flight, told};
+    use crate::diagnose::{Blame, Confidence};
+    use crate::facts::FlowFacts;
+    use crate::span::Side;
+    use crate::x509::Certificate;
+
+    fn mutual() -> FlowFacts {
+        asked(server_flight(vec![leaf()]))
+    }
+
+    #[test]
+    fn an_empty_certificate_that_the_server_refuses_is_the_cause() {
+        for a in [40, 42, 116] {
+            let d = told(&alert(client_flight(mutual(), vec![]), Side::B, a));
+            assert_eq!(d.cause, Some("client-cert-missing"));
+            let x = &d.findings[0];
+            assert_eq!((x.confidence, x.blame), (Confidence::Certain, Blame::Client));
+            assert!(x.detail.contains("CN=Client CA"), "{}", x.detail);
+        }
+        assert_eq!(told(&fin(client_flight(mutual(), vec![]), Side::B)).findings[0].confidence, Confidence::Likely);
+        assert!(find(&alert(client_flight(mutual(), vec![leaf()]), Side::B, 40), "client-cert-missing").is_none());
+    }
+
+    #[test]
+    fn nothing_is_missing_where_it_could_not_be_seen() {
+        let mut f = fin(client_flight(mutual(), vec![]), Side::B);
+        f.sides[0].certificates = None;
+        f.sides[0].handshake_gap = true;
+        assert!(find(&f, "client-cert-missing").is_none());
+    }
+
+    #[test]
+    fn a_server_that_goes_on_tolerates_it() {
+        let f = established(client_flight(mutual(), vec![]));
+        assert!(find(&f, "client-cert-missing-tolerated").is_some());
+        assert!(find(&f, "client-cert-missing").is_none() && told(&f).cause.is_none());
+        assert!(find(&established(client_flight(mutual(), vec![leaf()])), "client-cert-missing-tolerated").is_none());
+    }
+
+    #[test]
+    fn a_client_that_gives_up_at_the_request() {
+        let d = told(&alert(mutual(), Side::A, 80));
+        assert_eq!(d.cause, Some("client-aborts-no-usable-cert"));
+        // A server certificate with a fault is the better explanation.
+        let bad = Certificate { not_after: Some(0), ..leaf() };
+        assert!(find(&alert(asked(server_flight(vec![bad])), Side::A, 80), "client-aborts-no-usable-cert").is_none());
+        // No request, no such reason.
+        assert!(find(&alert(server_flight(vec![leaf()]), Side::A, 80), "client-aborts-no-usable-cert").is_none());
+    }
+
+    #[test]
+    fn an_empty_list_and_a_missing_proof() {
+        let mut f = mutual();
+        f.certificate_request.as_mut().expect("asked").authorities_raw.clear();
+        f.certificate_request.as_mut().expect("asked").authorities.clear();
+        assert!(find(&f, "ca-list-empty").is_some() && find(&mutual(), "ca-list-empty").is_none());
+        let mut f = client_flight(mutual(), vec![leaf()]);
+        assert!(find(&f, "certificate-verify-missing").is_none());
+        f.sides[0].certificate_verify = None;
+        assert!(find(&f, "certificate-verify-missing").is_some());
+        f.sides[0].handshake_gap = true;
+        assert!(find(&f, "certificate-verify-missing").is_none());
+    }
+
+    #[test]
+    fn the_request_itself_is_told() {
+        assert!(find(&mutual(), "client-cert-requested").is_some());
+        assert!(find(&server_flight(vec![leaf()]), "client-cert-requested").is_none());
+    }
+}

@@ -1,0 +1,172 @@
+//! How a handshake ended, where nothing says why.
+
+use super::refusal::{Stage, at_once, how_it_ended, refusal, stage};
+use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
+use crate::facts::{FlowFacts, How};
+use crate::span::Role;
+use crate::tls::names::AlertDescription;
+
+const WATCH: &str = "  openssl s_client -connect HOST:PORT -servername NAME -msg </dev/null";
+const RST: &str = "A program that crashed or was killed, one that closes a socket with unread data, a load balancer or firewall that cuts the connection (idle time, policy).";
+const FIN: &str = "One side gave up without saying why: many programs close when a certificate does not please them (Node.js, gRPC), when a user cancels or when their own time limit is over.";
+const RST_FIX: &str = "Look at the log of the side that reset; if it knows nothing of it, something between did: compare captures of both ends.";
+const FIN_FIX: &str = "Look at the log of the side that closed.";
+const SURE: &str = "That the connection ended here is certain; why, TCP does not say.";
+
+macro_rules! ended {
+    ($code:literal, $title:literal, $why:expr, $fix:expr, $how:expr, $stage:expr) => {
+        new(
+            $code,
+            Severity::Error,
+            5,
+            $title,
+            page($title, $why, SURE, $fix, WATCH, "RFC 9293, sections 3.6 and 3.10.7; RFC 8446, section 6"),
+            |f, _: &Policy| ended(f, $how, $stage),
+        )
+    };
+}
+
+pub(super) const RULES: &[Rule] = &[
+    ended!("rst-during-hello", "The connection was reset before the ServerHello", RST, RST_FIX, How::Rst, Stage::Hello),
+    ended!("rst-during-cert-flight", "The connection was reset while the server showed its certificate", RST, RST_FIX, How::Rst, Stage::CertFlight),
+    ended!("rst-during-client-flight", "The connection was reset after the client's part of the handshake", RST, RST_FIX, How::Rst, Stage::ClientFlight),
+    ended!("rst-during-finished", "The connection was reset before both sides had finished the handshake", RST, RST_FIX, How::Rst, Stage::Finished),
+    ended!("fin-during-hello", "The connection was closed before the ServerHello", FIN, FIN_FIX, How::Fin, Stage::Hello),
+    ended!("fin-during-cert-flight", "The connection was closed after the server had shown its certificate", FIN, FIN_FIX, How::Fin, Stage::CertFlight),
+    ended!("fin-during-client-flight", "The connection was closed after the client's part of the handshake", FIN, FIN_FIX, How::Fin, Stage::ClientFlight),
+    ended!("fin-during-finished", "The connection was closed before both sides had finished the handshake", FIN, FIN_FIX, How::Fin, Stage::Finished),
+    new(
+        "handshake-abandoned",
+        Severity::Error,
+        4,
+        "The handshake was given up",
+        page(
+            "One side sent close_notify or user_canceled (or an alert whose text is encrypted) before the handshake was over.",
+            "A user or program cancelled, a time limit was over, or a check failed and the program closes in order instead of saying why.",
+            SURE,
+            "Look at the log of the side that gave up.",
+            WATCH,
+            "RFC 8446, section 6.1",
+        ),
+        abandoned,
+    ),
+    new(
+        "client-rejects-after-server-flight",
+        Severity::Error,
+        30,
+        "The client closed after it had seen the server's flight, without a word",
+        page(
+            "TLS 1.3: the server sent its ServerHello and protected records, the client closed the connection (FIN) without any record of its own after them.",
+            "Clients such as Node.js and gRPC close so when they do not accept the server's certificate (issuer, name, dates). Also a user who cancelled, a program that ended, or a client without a certificate for the request.",
+            "Likely when it came at once, possible when more than a second passed.",
+            "Look at the client's own message first; then at the server's certificate: name, dates, chain, and whether the client has the root.",
+            "  openssl s_client -connect HOST:PORT -servername NAME -showcerts </dev/null",
+            "RFC 8446, section 4.4.2.4",
+        ),
+        rejects,
+    ),
+    new(
+        "renegotiation-refused",
+        Severity::Warning,
+        0,
+        "A peer refused to renegotiate",
+        page(
+            "The alert no_renegotiation was read.",
+            "One side asked for a new handshake within the connection, mostly a server that wants a client certificate for one path only; the other does not do that (browsers, HTTP/2, Go).",
+            "Certain: the alert has no other meaning.",
+            "Require the certificate for the whole server name (nginx ssl_verify_client at server level, Apache SSLVerifyClient outside of Location).",
+            WATCH,
+            "RFC 5246, section 7.2.2; RFC 8740",
+        ),
+        no_renegotiation,
+    ),
+    new(
+        "client-closes-after-finished-no-data",
+        Severity::Warning,
+        25,
+        "The client completed the handshake, sent nothing and left",
+        page(
+            "Both sides finished; the client then closed the connection at once, without any application data.",
+            "Clients that compare the name after the handshake (curl) leave so when it does not match. Health checks and TLS probes do the same.",
+            "Possible: a probe looks the same.",
+            "Look at the client's message; compare the name it calls with the certificate's names.",
+            "  curl -v https://NAME/",
+            "RFC 9525, section 6",
+        ),
+        leaves,
+    ),
+];
+
+fn ended(f: &FlowFacts, how: How, at: Stage) -> Option<Hit> {
+    let r = refusal(f).filter(|r| r.alert.is_none() && r.how == how)?;
+    if stage(f) != at || f.client_hello.is_none() {
+        return None;
+    }
+    let last = f.messages.iter().rfind(|m| m.mark.frame <= r.mark.frame).map(|m| m.mark);
+    let waited = last.map(|l| format!(" {} after the last message of the handshake.", words::duration(r.mark.time.us_since(l.time)))).unwrap_or_default();
+    let verb = if how == How::Rst { "reset" } else { "closed" };
+    let detail = format!("{}{}", how_it_ended(f, &r), if waited.is_empty() { String::new() } else { format!(" That was{waited}") });
+    let others = match (at, r.role) {
+        (Stage::CertFlight, Role::Client) => " Most often the client does not accept the server's certificate: check its name, issuer and dates.",
+        (Stage::ClientFlight | Stage::Finished, Role::Server) => " Most often the server does not accept the client's certificate, or misses it.",
+        (Stage::Hello, Role::Client) => " The client did not wait for the answer: its own time limit, or a program that was stopped.",
+        _ => "",
+    };
+    let place = at.place();
+    let hit = Hit::new(
+        detail,
+        format!("Look at the log of the {}: it ended the connection.{others}{}", r.role, if how == How::Rst { " If it knows nothing of it, something between reset it: compare captures of both ends." } else { "" }),
+    )
+    .title(format!("The {} {verb} the connection {place}", r.role))
+    .at(r.mark)
+    .blame(Blame::from(r.role));
+    Some(hit.at_any(last))
+}
+
+fn abandoned(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = refusal(f)?;
+    let orderly = matches!(r.how, How::CloseNotify) || r.alert == Some(AlertDescription::USER_CANCELED);
+    let hidden = r.how == How::Alert && r.alert.is_none();
+    if !(orderly || hidden) || f.client_hello.is_none() || f.is_complete() {
+        return None;
+    }
+    let place = stage(f).place();
+    let detail = how_it_ended(f, &r);
+    Some(Hit::new(detail, format!("Look at the log of the {}: it knows why it gave up.", r.role)).title(format!("The {} gave up the handshake {place}", r.role)).at(r.mark).blame(Blame::from(r.role)).likely())
+}
+
+fn no_renegotiation(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let a = f.alerts.iter().find(|a| a.said.is_some_and(|(_, d)| d == AlertDescription::NO_RENEGOTIATION))?;
+    let role = f.role(a.side);
+    let detail = words::alert_sentence(role, AlertDescription::NO_RENEGOTIATION, a.mark);
+    Some(Hit::new(detail, "On the server: require the client certificate for the whole server name instead of one path, so that no second handshake is needed.").at(a.mark).blame(Blame::Either))
+}
+
+fn rejects(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = refusal(f).filter(|r| r.role == Role::Client && r.alert.is_none() && r.how == How::Fin)?;
+    let mute = f.of(Role::Client).protected.is_none() && f.of(Role::Server).protected.is_some();
+    if !f.is_tls13() || stage(f) != Stage::CertFlight || !mute {
+        return None;
+    }
+    let detail = format!(
+        "{} The server's flight had begun in frame {}; its certificate is encrypted (TLS 1.3).",
+        how_it_ended(f, &r),
+        f.of(Role::Server).protected.map_or(0, |m| m.frame.0)
+    );
+    let hit = Hit::new(
+        detail,
+        "Look at the client's own error message. Check that it has the root of the server's certificate and calls the server by a name in it; if a client certificate is wanted, that the client has one.",
+    )
+    .at(r.mark)
+    .at_any(f.of(Role::Server).protected)
+    .blame(Blame::Either);
+    Some(if at_once(f, &r) { hit.likely() } else { hit.possible() })
+}
+
+fn leaves(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let mark = super::refusal::left_unsatisfied(f)?;
+    let detail = format!("Both sides had finished; in frame {} the client closed without having sent any data, though it had offered application protocols.", mark.frame);
+    let hit = Hit::new(detail, "Look at the client's message; if it compares the name after the handshake (curl), check the names in the certificate. If it is a health check, nothing is wrong.").at(mark).blame(Blame::Client);
+    // In TLS 1.2 the certificate is there to compare: its own rule tells when it does not fit.
+    Some(if f.is_tls13() { hit.likely().severity(Severity::Error) } else { hit.possible().severity(Severity::Info).beside() })
+}

@@ -1,0 +1,251 @@
+//! The ClientHello and what follows it when no TLS answer comes.
+
+use std::net::IpAddr;
+
+use super::refusal::refusal;
+use super::{Blame, Hit, Policy, Rule, Severity, guide, new, page, words};
+use crate::facts::{FlowFacts, How, Outcome};
+use crate::flow::Mark;
+use crate::span::Role;
+use crate::text;
+
+const CONNECT: &str = "  openssl s_client -connect HOST:PORT -servername NAME -msg </dev/null";
+
+/// A server that did not answer for so long did not answer.
+const SILENCE_US: u64 = 1_000_000;
+
+pub(super) const RULES: &[Rule] = &[
+    guide(
+        1,
+        new(
+            "server-closed-after-client-hello",
+            Severity::Error,
+            40,
+            "The server closed the connection right after the ClientHello, without a word",
+            page(
+                "The client sent its ClientHello; the next thing the server did was to close (FIN) or reset (RST) the connection, without a TLS record.",
+                "No common version or cipher suite with a server that sends no alert (Windows/Schannel, old Java, some load balancers); a server name that it does not know or misses; an access list by address; a backend that is down behind a load balancer; a middlebox that filters by server name; a PROXY protocol header that the server waits for.",
+                "That the server closed is certain; why, it did not say.",
+                "Look at the server's log. Compare the ClientHello with that of a client that works (versions, suites, server name, size), and try them one by one. Check address filters and the health of backends.",
+                CONNECT,
+                "RFC 8446, section 6.2 (an alert would be right)",
+            ),
+            closed,
+        ),
+    ),
+    new(
+        "server-hello-timeout",
+        Severity::Error,
+        40,
+        "The server took the ClientHello and never answered",
+        page(
+            "The server's TCP acknowledged the ClientHello, no byte came back, and the client gave up (or the capture ends after a long silence).",
+            "The process behind the port hangs, its accept queue is served by nobody, a load balancer waits for a backend or for a PROXY protocol header, or something behind the TCP end point swallows large ClientHellos.",
+            "Certain as to the silence: the acknowledgement was seen and the server's direction was captured.",
+            "Look at the server: is the process alive, does it read (ss -tnp: Recv-Q), does the load balancer reach its backend? Try a small ClientHello (openssl s_client -groups X25519), which tells a size problem.",
+            CONNECT,
+            "RFC 8446, section 4.1.1",
+        ),
+        silent,
+    ),
+    new(
+        "client-hello-not-acked",
+        Severity::Error,
+        40,
+        "The ClientHello was sent again and again and never acknowledged",
+        page(
+            "The client repeated its ClientHello several times; the server's TCP acknowledged nothing of it.",
+            "Packets of that size or to that port are dropped: a path MTU black hole (post-quantum key shares make the ClientHello larger than one packet), a stateful firewall, loss.",
+            "Certain as to the missing acknowledgement at the point of capture.",
+            "Compare with a small ClientHello (openssl s_client -groups X25519). Lower the MTU or clamp the MSS (iptables -t mangle … --clamp-mss-to-pmtu), let ICMP \"fragmentation needed\" through, look at the firewalls on the way.",
+            "  tracepath -n HOST\n  ping -M do -s 1472 HOST",
+            "RFC 9293, section 3.8; RFC 8899",
+        ),
+        not_acked,
+    ),
+    new(
+        "no-sni",
+        Severity::Warning,
+        0,
+        "The client does not say which server name it wants",
+        page(
+            "The ClientHello has no server_name.",
+            "A server with several names answers with its default certificate, or not at all. Old clients, tools called with an address, and custom verifiers in Java leave the name out; a client that calls an IP address rightly does.",
+            "Read in clear.",
+            "Call the server by name; openssl s_client -servername NAME; in Java use an address made from the name.",
+            CONNECT,
+            "RFC 6066, section 3",
+        ),
+        no_sni,
+    ),
+    new(
+        "sni-is-ip",
+        Severity::Warning,
+        0,
+        "The client sends an IP address as the server name",
+        page(
+            "The host name in server_name is an IP address.",
+            "The standard forbids it; strict servers answer with unrecognized_name or decode_error.",
+            "Read in clear.",
+            "Update the client, or call the server by name.",
+            CONNECT,
+            "RFC 6066, section 3",
+        ),
+        sni_ip,
+    ),
+    new(
+        "sni-invalid",
+        Severity::Warning,
+        0,
+        "The server name that the client sends is no host name",
+        page(
+            "The host name in server_name ends in a dot, carries a port, or has characters that no host name has.",
+            "Strict servers (Jetty, rustls) refuse it, others find no virtual host.",
+            "Read in clear.",
+            "Correct the name in the client's configuration.",
+            CONNECT,
+            "RFC 6066, section 3",
+        ),
+        sni_invalid,
+    ),
+    new(
+        "sslv2-hello",
+        Severity::Warning,
+        0,
+        "The client begins with a hello in SSL 2.0's format",
+        page(
+            "The first message is an SSL 2.0 CLIENT-HELLO, be it to offer SSL 3.0 or TLS.",
+            "Such a hello has no extensions: no server name, no modern groups. It comes from clients of before 2010 (Java 6, OpenSSL 0.9.8) and from scanners; today's servers refuse it.",
+            "Read in clear.",
+            "Update the client's TLS library; disable SSL 2.0 in it (Java: remove SSLv2Hello from the enabled protocols).",
+            CONNECT,
+            "RFC 6176; RFC 5246, appendix E.2",
+        ),
+        ssl2,
+    ),
+];
+
+/// The ClientHello's mark, when no TLS byte and no plain byte of the server was seen and all of it could have been.
+fn unanswered(f: &FlowFacts) -> Option<Mark> {
+    let h = f.client_hello.as_ref()?;
+    let server = f.side(Role::Server);
+    let mute = f.of(Role::Server).start.is_none() && f.tcp.data[server.index()].is_none();
+    let seen = f.blind(Role::Server).is_none() && f.blind(Role::Client).is_none();
+    (mute && seen && f.outcome() == Outcome::Failed).then_some(h.mark)
+}
+
+/// What the client offered, in one sentence.
+fn offer(f: &FlowFacts) -> String {
+    let Some(h) = f.client_hello.as_ref() else { return String::new() };
+    let m = &h.message;
+    format!(
+        "The client offered {} with {}, {}.",
+        words::offered_versions(m),
+        words::suites(&m.cipher_suites),
+        words::server_name(f).map_or_else(|| "no server name".to_owned(), |n| format!("server name {n}"))
+    )
+}
+
+fn closed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let hello = unanswered(f)?;
+    let r = refusal(f).filter(|r| r.role == Role::Server && matches!(r.how, How::Fin | How::Rst))?;
+    // An RST against the server's own earlier packets is told by its own rule.
+    let how = if r.how == How::Fin { "closed the connection (FIN)" } else { "reset the connection (RST)" };
+    let after = r.mark.time.us_since(hello.time);
+    let detail = format!(
+        "ClientHello in frame {}; {} later, in frame {}, the server {how} without having sent a byte. {}",
+        hello.frame,
+        words::duration(after),
+        r.mark.frame,
+        offer(f)
+    );
+    let remedy = "On the server: look at its log; check versions and cipher suites, whether it knows the server name, address filters, and whether its backend is up. Compare with a client that works.";
+    let title = (r.how == How::Rst).then_some("The server reset the connection right after the ClientHello, without a word");
+    let hit = Hit::new(detail, remedy).at(hello).at(r.mark).blame(Blame::Server);
+    Some(match title {
+        Some(t) => hit.title(t),
+        None => hit,
+    })
+}
+
+fn silent(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let hello = unanswered(f)?;
+    if !f.tcp.data_acked[f.side(Role::Client).index()] {
+        return None;
+    }
+    let (end, how) = match f.ended_by() {
+        Some(e) if e.role == Role::Client => (e.mark, format!("in frame {} the client gave up", e.mark.frame)),
+        Some(_) => return None,
+        None => (f.last, "then the capture ends".to_owned()),
+    };
+    let waited = end.time.us_since(hello.time);
+    let detail = format!(
+        "The ClientHello in frame {} was acknowledged, then nothing came for {}; {how}. {}",
+        hello.frame,
+        words::duration(waited),
+        offer(f)
+    );
+    let remedy = "On the server: is the process alive and reading (ss -tnp)? Does the load balancer in front reach its backend, or does it wait for a PROXY protocol header?";
+    let hit = Hit::new(detail, remedy).at(hello).at(end).blame(Blame::Server);
+    Some(if waited >= SILENCE_US { hit } else { hit.likely().title("The client gave up before the server answered the ClientHello").blame(Blame::Either) })
+}
+
+fn not_acked(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let hello = unanswered(f)?;
+    let client = f.of(Role::Client);
+    if f.tcp.data_acked[f.side(Role::Client).index()] || client.retransmitted < 2 {
+        return None;
+    }
+    let size = f.client_hello.as_ref().map_or(0, |h| h.message.length);
+    let big = if size > 1300 { " A ClientHello of this size needs more than one packet: that points to the path's MTU." } else { "" };
+    let detail = format!(
+        "The ClientHello ({size} bytes, frame {}) was repeated {} and never acknowledged.{big}",
+        hello.frame,
+        words::count(u64::from(client.retransmitted), "time")
+    );
+    let remedy = "On the network: look for a firewall or a path MTU problem between the two (try openssl s_client -groups X25519, which makes the ClientHello small; clamp the MSS).";
+    Some(Hit::new(detail, remedy).at(hello).at(f.last).blame(Blame::Network))
+}
+
+fn no_sni(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = f.client_hello.as_ref()?;
+    if h.message.extensions.server_name.is_some() || !h.message.extensions.malformed.is_empty() || h.message.ssl2_format || h.message.extensions.encrypted_client_hello {
+        return None;
+    }
+    let detail = format!("The ClientHello in frame {} to {} has no server_name. A client that calls an address sends none; a name may have been meant.", h.mark.frame, words::end(f.end(Role::Server)));
+    Some(Hit::new(detail, "On the client: call the server by name (openssl s_client -servername NAME).").at(h.mark).blame(Blame::Client))
+}
+
+fn sni_ip(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = f.client_hello.as_ref()?;
+    let name = std::str::from_utf8(f.server_name()?).ok()?;
+    name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok()?;
+    let detail = format!("The server name in frame {} is \"{}\".", h.mark.frame, text::escape(name));
+    Some(Hit::new(detail, "On the client: call the server by a name, or update the client (an address must not be sent as a name).").at(h.mark).blame(Blame::Client))
+}
+
+fn sni_invalid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = f.client_hello.as_ref()?;
+    let name = f.server_name()?;
+    let is_ip = std::str::from_utf8(name).ok().is_some_and(|n| n.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok());
+    let odd = if name.ends_with(b".") {
+        "it ends in a dot"
+    } else if name.contains(&b':') {
+        "it carries a port"
+    } else if !name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
+        "it has characters that no host name has"
+    } else {
+        return None;
+    };
+    if is_ip {
+        return None;
+    }
+    let detail = format!("The server name in frame {} is \"{}\": {odd}.", h.mark.frame, text::escape_bytes(name));
+    Some(Hit::new(detail, "On the client: correct the name it is configured with.").at(h.mark).blame(Blame::Client))
+}
+
+fn ssl2(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = f.client_hello.as_ref().filter(|h| h.message.ssl2_format)?;
+    let detail = format!("The hello in frame {} is in SSL 2.0's format and offers {}.", h.mark.frame, words::offered_versions(&h.message));
+    Some(Hit::new(detail, "On the client: update its TLS library, or disable SSL 2.0 in it (Java: remove SSLv2Hello).").at(h.mark).blame(Blame::Client))
+}

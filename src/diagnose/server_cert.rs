@@ -1,0 +1,540 @@
+//! The server's certificate: who issued it, whom it names, when it is valid, what it is for.
+
+use std::sync::Arc;
+
+use super::refusal::{Fault, hidden_alert, judged, left_unsatisfied, of_server};
+use super::{Blame, Confidence, Hit, Policy, Rule, Severity, guide, new, page, words};
+use crate::facts::FlowFacts;
+use crate::span::Role;
+use crate::text;
+use crate::tls::names::AlertDescription;
+use crate::x509::{Certificate, NameMatch, Validity, judge_chain, match_name};
+
+const SHOW: &str = "  openssl s_client -connect HOST:PORT -servername NAME -showcerts </dev/null";
+const VALIDITY: &str =
+    "  openssl s_client -connect HOST:PORT -servername NAME </dev/null | openssl x509 -noout -dates -subject -issuer";
+const NAMES: &str = "  openssl s_client -connect HOST:PORT -servername NAME -verify_hostname NAME -verify_return_error </dev/null";
+
+pub(super) const RULES: &[Rule] = &[
+    guide(
+        2,
+        new(
+            "server-cert-unknown-ca",
+            Severity::Error,
+            50,
+            "The client does not trust the authority that issued the server's certificate",
+            page(
+                "The client ended the handshake with the alert unknown_ca after it had seen the server's certificate: it found no path to a certificate in its trust store. OpenSSL says \"unable to get local issuer certificate\" or \"self-signed certificate in certificate chain\", Go \"certificate signed by unknown authority\", Java \"PKIX path building failed\".",
+                "Either the client's trust store lacks the root CA (private CA, container without ca-certificates, Java's own cacerts), or the server does not send an intermediate certificate, or something between them (a TLS-inspecting proxy) answers with a certificate of its own.",
+                "The alert in clear is certain: no other reason has this alert. Which of the three it is, the chain shows in TLS 1.2; in TLS 1.3 the certificates are encrypted.",
+                "On the client, trust the root CA (not the server's certificate):\n  curl --cacert root.pem …   SSL_CERT_FILE=root.pem   NODE_EXTRA_CA_CERTS=root.pem   REQUESTS_CA_BUNDLE=root.pem\n  keytool -importcert -cacerts -alias my-root -file root.pem\n  cp root.pem /usr/local/share/ca-certificates/my-root.crt && update-ca-certificates\nOn the server, send the whole chain without the root: nginx ssl_certificate fullchain.pem, Apache SSLCertificateFile fullchain.pem, openssl s_server -cert_chain.",
+                "  openssl s_client -connect HOST:PORT -servername NAME -CAfile root.pem -verify_return_error </dev/null",
+                "RFC 8446, sections 4.4.2.4 and 6.2; RFC 5280, section 6",
+            ),
+            unknown_ca,
+        ),
+    ),
+    guide(
+        2,
+        new(
+            "server-cert-self-signed",
+            Severity::Error,
+            56,
+            "The server's certificate is self-signed",
+            page(
+                "The server sent one certificate, and its issuer is its own subject.",
+                "No CA vouches for it, so a client accepts it only when exactly this certificate is in its trust store. Usually a development certificate, or the default one that a product makes when it is installed.",
+                "Subject, issuer and key identifiers agree; the signature itself is not checked. It is the cause only when the client refused.",
+                "Issue the server's certificate from a CA whose root the clients have, or (for a test) give the clients this certificate as a trust anchor: curl --cacert server.pem.",
+                SHOW,
+                "RFC 5280, section 6.1; RFC 8446, section 4.4.2",
+            ),
+            self_signed,
+        ),
+    ),
+    guide(
+        3,
+        new(
+            "server-cert-hostname-mismatch",
+            Severity::Error,
+            54,
+            "The name the client called is not in the server's certificate",
+            page(
+                "None of the certificate's subject alternative names covers the name the client asked for (or, where it asked for none, the server's address).",
+                "The client calls the server by an alias or by its address, the certificate was issued for another name, or the server answered with its default certificate because no virtual host matches. curl says \"no alternative certificate subject name matches target host name\", Python \"Hostname mismatch\", Go \"certificate is valid for X, not Y\", Java \"No subject alternative DNS name matching X found\".",
+                "The comparison is exact where both the name (SNI) and the certificate are in clear. Without SNI the name that was called is not on the wire; then the address is compared, and the finding is at most likely. It is the cause only when the client refused.",
+                "Call the server by a name in its certificate (curl --resolve NAME:PORT:ADDRESS or --connect-to when it must be an address), or issue a certificate that has the name:\n  openssl req -new -key server.key -subj /CN=NAME -addext subjectAltName=DNS:NAME,IP:192.0.2.1\nIf it is the wrong certificate altogether, add a virtual host for the name (nginx server_name, Apache ServerName).",
+                NAMES,
+                "RFC 9525, section 6; RFC 6066, section 3",
+            ),
+            hostname,
+        ),
+    ),
+    new(
+        "server-cert-cn-only",
+        Severity::Error,
+        53,
+        "The server's certificate has the name only in its Common Name",
+        page(
+            "The certificate has a Common Name and no subject alternative name of a host.",
+            "Clients have ignored the Common Name for years: Go says \"x509: certificate relies on legacy Common Name field, use SANs instead\", browsers ERR_CERT_COMMON_NAME_INVALID. OpenSSL-based clients such as curl still accept it, so that it works in one place and fails in another.",
+            "Read from the certificate in clear. It is the cause only when the client refused.",
+            "Issue the certificate with subject alternative names:\n  openssl req -new -key server.key -subj /CN=NAME -addext subjectAltName=DNS:NAME\nand make the CA copy them (openssl x509 -copy_extensions copy, or openssl ca with copy_extensions = copy).",
+            "  openssl s_client -connect HOST:PORT </dev/null | openssl x509 -noout -ext subjectAltName",
+            "RFC 9525, section 2; RFC 6125, section 6.4.4 (the old rule)",
+        ),
+        cn_only,
+    ),
+    new(
+        "server-cert-expired",
+        Severity::Error,
+        60,
+        "The server's certificate has expired",
+        page(
+            "The time of the capture is after the certificate's notAfter, or the client said so (certificate_expired).",
+            "The renewal was forgotten, or it was renewed and the server still serves the old file because it was not reloaded.",
+            "Certificates are judged at the time of the capture, not today. With the alert in clear it is certain even in TLS 1.3, where the certificate itself is encrypted.",
+            "Renew the certificate and reload the server (nginx -s reload, apachectl graceful, systemctl reload …). If an intermediate expired, replace the chain file. If the dates are right, look at the client's clock.",
+            VALIDITY,
+            "RFC 5280, section 4.1.2.5; RFC 8446, section 6.2",
+        ),
+        expired,
+    ),
+    new(
+        "server-cert-not-yet-valid",
+        Severity::Error,
+        60,
+        "The server's certificate is not valid yet",
+        page(
+            "The time of the capture is before the certificate's notBefore.",
+            "The certificate was just issued and clocks differ, or the clock of the machine that issued it runs ahead.",
+            "Judged at the time of the capture. It is the cause only when the client refused.",
+            "Set the clocks (timedatectl, chronyc tracking) of the CA, the server and the client; issue certificates with a notBefore some minutes in the past.",
+            VALIDITY,
+            "RFC 5280, section 4.1.2.5",
+        ),
+        not_yet_valid,
+    ),
+    new(
+        "clock-skew-client",
+        Severity::Error,
+        58,
+        "The client says that the server's certificate has expired, though it was valid when the capture was made",
+        page(
+            "The alert certificate_expired for a certificate that is within its time by the clock of the capture.",
+            "The clock of the client is wrong (a device without a battery, a virtual machine that was resumed), or it looks at a certificate of its own store that has expired.",
+            "The capture's own clock could be the wrong one, so this is likely at most.",
+            "Check the time on the client (date -u; timedatectl), and whether a root or cross-signed intermediate in its trust store has expired.",
+            "  date -u   on the client, the server and the machine that captured",
+            "RFC 5280, section 4.1.2.5",
+        ),
+        clock_skew,
+    ),
+    new(
+        "server-cert-expiring",
+        Severity::Warning,
+        0,
+        "The server's certificate expires soon",
+        page(
+            "The certificate is valid, for fewer days than the limit (30 unless set otherwise), counted from the capture.",
+            "Everything works until that day.",
+            "Judged at the time of the capture.",
+            "Renew it, and automate that (ACME: certbot, cert-manager, lego).",
+            VALIDITY,
+            "RFC 5280, section 4.1.2.5",
+        ),
+        expiring,
+    ),
+    new(
+        "server-cert-wrong-eku",
+        Severity::Error,
+        55,
+        "The server's certificate is not meant for servers",
+        page(
+            "The certificate has an extended key usage and serverAuth is not among it.",
+            "Usually a client certificate that is used on a server (meshes and message brokers where one certificate serves both ways need both purposes). OpenSSL says \"unsuitable certificate purpose\" and sends unsupported_certificate.",
+            "Read from the certificate in clear. It is the cause only when the client refused.",
+            "Issue the certificate with extendedKeyUsage = serverAuth (and clientAuth too, where it is used both ways).",
+            "  openssl x509 -in server.pem -noout -purpose -ext extendedKeyUsage",
+            "RFC 5280, section 4.2.1.12",
+        ),
+        wrong_eku,
+    ),
+    new(
+        "server-cert-rejected",
+        Severity::Error,
+        35,
+        "The client refused the server's certificate without a reason that could be read",
+        page(
+            "The server had sent its certificate and all that belongs to it; the client ended the handshake there, without an answer and without an alert in clear.",
+            "Most often the client does not trust the certificate (unknown CA, other name, expired); some clients (Node.js, gRPC) close without any alert. Also seen when a user cancels or a program crashes at this point.",
+            "Likely at most: a close is no statement. When it came more than a second after the server's flight it is only possible.",
+            "Look at the client's own error message or log first; then at the certificate: name, dates, chain, and whether the client has the root.",
+            SHOW,
+            "RFC 8446, section 4.4.2.4",
+        ),
+        rejected,
+    ),
+];
+
+/// The server's certificates in clear.
+pub(super) fn chain(f: &FlowFacts) -> Option<&[Arc<Certificate>]> {
+    f.of(Role::Server).certificates.as_ref().map(|c| c.chain.as_slice()).filter(|c| !c.is_empty())
+}
+
+/// The end-entity certificate of a chain.
+pub(super) fn leaf(chain: &[Arc<Certificate>]) -> Option<&Certificate> {
+    chain.get(judge_chain(chain).leaf).or_else(|| chain.first()).map(AsRef::as_ref)
+}
+
+/// A hit with the frame of the server's certificates.
+fn on_cert(f: &FlowFacts, hit: Hit) -> Hit {
+    hit.at_any(f.of(Role::Server).certificates.as_ref().map(|c| c.mark)).blame(Blame::Server)
+}
+
+/// The server name, for a command.
+fn host(f: &FlowFacts) -> String {
+    f.server_name().map_or_else(|| "NAME".to_owned(), |n| text::escape_bytes(n).into_owned())
+}
+
+fn unknown_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = of_server(f)?;
+    if r.alert != Some(AlertDescription::UNKNOWN_CA) {
+        return None;
+    }
+    let said = words::alert_sentence(r.role, AlertDescription::UNKNOWN_CA, r.mark);
+    let (detail, missing) = match chain(f) {
+        Some(certs) => {
+            let judged = judge_chain(certs);
+            let names: Vec<String> = certs.iter().map(|c| words::cert(c)).collect();
+            let top = judged.missing_issuer.clone();
+            let top = top.or_else(|| judged.root_included.and_then(|i| certs.get(i)).map(|c| c.subject.clone()));
+            let shown = format!("{said} The server had sent {}: {}.", words::count(certs.len() as u64, "certificate"), words::list(&names));
+            match &top {
+                Some(dn) => (format!("{shown} The path ends at \"{}\", which the client's trust store lacks.", words::name(dn)), top),
+                None => (shown, None),
+            }
+        }
+        None => (format!("{said} The certificates themselves are encrypted (TLS 1.3), the alert is not."), None),
+    };
+    let who = missing.map_or_else(|| "the root CA of the server's certificate".to_owned(), |dn| format!("the CA \"{}\"", words::name(&dn)));
+    let remedy = format!(
+        "On the client: add {who} to its trust store (curl --cacert FILE, SSL_CERT_FILE, update-ca-certificates, Java: keytool -importcert -cacerts). \
+         If that CA is an intermediate whose root the client has, make the server send it (nginx: ssl_certificate with the full chain). \
+         See what the server sends: openssl s_client -connect {} -servername {} -showcerts.",
+        words::end(f.end(Role::Server)),
+        host(f)
+    );
+    Some(on_cert(f, Hit::new(detail, remedy).at(r.mark)).blame(Blame::Client))
+}
+
+fn self_signed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let certs = chain(f)?;
+    let c = leaf(certs)?;
+    if !judge_chain(certs).self_signed {
+        return None;
+    }
+    let detail = format!("The server's only certificate is {}: it vouches for itself.", words::cert(c));
+    let remedy = "On the server: use a certificate issued by a CA that the clients trust. For a test, give this very certificate to the client as a trust anchor (curl --cacert server.pem).";
+    Some(judged(f, Role::Server, Fault::Untrusted, on_cert(f, Hit::new(detail, remedy))))
+}
+
+/// How the certificate matches what the client called; the second value says what that was.
+fn name_match(f: &FlowFacts) -> Option<(NameMatch, String, bool)> {
+    let c = leaf(chain(f)?)?;
+    match f.server_name() {
+        Some(n) => {
+            let name = text::escape_bytes(n);
+            Some((match_name(c, &name), format!("\"{name}\""), true))
+        }
+        None => {
+            f.client_hello.as_ref()?;
+            let ip = f.end(Role::Server).ip.to_string();
+            Some((match_name(c, &ip), ip, false))
+        }
+    }
+}
+
+fn hostname(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let (how, called, by_name) = name_match(f)?;
+    let c = leaf(chain(f)?)?;
+    if how != NameMatch::Mismatch || (!c.has_host_san() && !c.common_names.is_empty() && !by_name) {
+        return None;
+    }
+    let names = if c.subject_alt_names.is_empty() {
+        format!("no alternative names, only the Common Name {}", words::list(&c.common_names))
+    } else {
+        words::sans(c)
+    };
+    let asked = if by_name {
+        format!("The client asked for {called} (SNI)")
+    } else {
+        // Without SNI the client may have called the server by any name: the address is a guess that only a refusal supports.
+        let r = of_server(f)?;
+        if !matches!(r.alert.map(|a| a.0), None | Some(42 | 46)) {
+            return None;
+        }
+        format!("The client named no host (SNI), as when it calls the address {called}")
+    };
+    let detail = format!("{asked}; the certificate {} is good for: {names}.", words::cert(c));
+    let remedy = format!(
+        "Call the server by one of the names in its certificate, or issue a certificate for {called} (subjectAltName); if this is the server's default certificate, add a virtual host for the name. \
+         With curl, --resolve or --connect-to reach an address under the right name."
+    );
+    let hit = judged(f, Role::Server, Fault::Name, on_cert(f, Hit::new(detail, remedy)));
+    let hit = if left_unsatisfied(f).is_some() && !hit.beside { hit.likely() } else { hit };
+    Some(if by_name || hit.beside { hit } else { hit.sure(Confidence::Likely) })
+}
+
+fn cn_only(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let c = leaf(chain(f)?)?;
+    if c.has_host_san() || c.common_names.is_empty() || !c.problems.is_empty() {
+        return None;
+    }
+    let called = name_match(f);
+    if called.as_ref().is_some_and(|(how, _, by_name)| *by_name && *how == NameMatch::Mismatch) {
+        return None;
+    }
+    let detail = format!(
+        "The certificate {} has the Common Name {} and no subject alternative name; clients of today look only at the latter.",
+        words::cert(c),
+        words::list(&c.common_names)
+    );
+    let remedy = "On the server: issue the certificate again with subjectAltName (openssl req … -addext subjectAltName=DNS:NAME; for the CA -copy_extensions copy).";
+    Some(judged(f, Role::Server, Fault::Name, on_cert(f, Hit::new(detail, remedy))))
+}
+
+fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let refused = of_server(f).filter(|r| r.alert == Some(AlertDescription::CERTIFICATE_EXPIRED));
+    let Some(certs) = chain(f) else {
+        let r = refused?;
+        let detail = format!(
+            "{} The certificate itself is encrypted (TLS 1.3), the alert is not.",
+            words::alert_sentence(r.role, AlertDescription::CERTIFICATE_EXPIRED, r.mark)
+        );
+        let remedy = format!(
+            "On the server: renew the certificate (or the expired intermediate) and reload. Check: openssl s_client -connect {} -servername {} | openssl x509 -noout -dates. If it has not expired, the client's clock is wrong.",
+            words::end(f.end(Role::Server)),
+            host(f)
+        );
+        return Some(Hit::new(detail, remedy).at(r.mark).blame(Blame::Server));
+    };
+    let at = f.judged_at();
+    let judged_chain = judge_chain(certs);
+    let first = judged_chain.path.iter().filter_map(|i| certs.get(*i)).find_map(|c| match c.validity_at(at) {
+        Validity::Expired { since } => Some((c, since)),
+        _ => None,
+    });
+    let (c, since) = first?;
+    let is_leaf = leaf(certs).is_some_and(|l| l.sha256 == c.sha256);
+    // A root that was sent along and has expired is ignored by whoever has a newer path.
+    if !is_leaf && c.is_self_issued {
+        return None;
+    }
+    let which = if is_leaf { "The certificate" } else { "The intermediate certificate" };
+    let detail = format!("{which} {} was valid until {}; the connection is of {}.", words::cert(c), words::date(since), words::when(f));
+    let remedy = if is_leaf {
+        "On the server: renew the certificate and reload the server, so that it serves the new one."
+    } else {
+        "On the server: replace the expired intermediate in the chain file by the CA's current one and reload."
+    };
+    let hit = judged(f, Role::Server, Fault::Expired, on_cert(f, Hit::new(detail, remedy)));
+    Some(if is_leaf { hit } else { hit.title("An intermediate certificate that the server sends has expired") })
+}
+
+fn not_yet_valid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let c = leaf(chain(f)?)?;
+    let Validity::NotYetValid { until } = c.validity_at(f.judged_at()) else { return None };
+    let detail = format!("The certificate {} is valid from {}; the connection is of {}.", words::cert(c), words::date(until), words::when(f));
+    let remedy = "Check the clocks of the client and of the machine that captured; if they are right, issue the certificate again (the CA's clock ran ahead) or wait.";
+    Some(judged(f, Role::Server, Fault::NotYetValid, on_cert(f, Hit::new(detail, remedy))))
+}
+
+fn clock_skew(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = of_server(f).filter(|r| r.alert == Some(AlertDescription::CERTIFICATE_EXPIRED))?;
+    let certs = chain(f)?;
+    if certs.iter().any(|c| c.validity_at(f.judged_at()) != Validity::Valid) {
+        return None;
+    }
+    let c = leaf(certs)?;
+    let dates = match (c.not_before, c.not_after) {
+        (Some(a), Some(b)) => format!("{} to {}", words::date(a), words::date(b)),
+        _ => "unreadable dates".to_owned(),
+    };
+    let detail = format!(
+        "{} Yet every certificate that the server sent was valid at {} by the capture's clock ({}: {dates}).",
+        words::alert_sentence(r.role, AlertDescription::CERTIFICATE_EXPIRED, r.mark),
+        words::when(f),
+        words::cert(c)
+    );
+    let remedy = "On the client: check the clock (date -u, NTP) and whether a root or cross-signed intermediate in its trust store has expired.";
+    Some(on_cert(f, Hit::new(detail, remedy)).at(r.mark).blame(Blame::Client).likely())
+}
+
+fn expiring(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
+    let c = leaf(chain(f)?)?;
+    if c.validity_at(f.judged_at()) != Validity::Valid {
+        return None;
+    }
+    let left = c.not_after?.saturating_sub(f.judged_at().secs()) / 86_400;
+    // A certificate that lives for days only is renewed by a machine: it always expires soon.
+    let whole = c.not_after?.saturating_sub(c.not_before?) / 86_400;
+    if left >= policy.expiring_days || whole < policy.expiring_days.saturating_mul(2) {
+        return None;
+    }
+    let detail = format!("The certificate {} is valid until {}: {} after this connection.", words::cert(c), words::date(c.not_after?), words::count(left.max(0).unsigned_abs(), "day"));
+    Some(on_cert(f, Hit::new(detail, "On the server: renew the certificate before that day.")))
+}
+
+fn wrong_eku(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let c = leaf(chain(f)?)?;
+    if c.allows("serverAuth") {
+        return None;
+    }
+    let has = words::list(c.extended_key_usage.as_deref().unwrap_or_default());
+    let detail = format!("The extended key usage of {} is {has}; serverAuth is not in it.", words::cert(c));
+    let remedy = "On the server: use a certificate with extendedKeyUsage = serverAuth (with clientAuth too, when the same certificate is used as a client).";
+    Some(judged(f, Role::Server, Fault::Purpose, on_cert(f, Hit::new(detail, remedy))))
+}
+
+fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = of_server(f).filter(|r| r.alert.is_none() && left_unsatisfied(f).is_none())?;
+    // Without keys, TLS 1.3 needs the whole server flight to say so; a CertificateRequest offers another reason.
+    // A reset is also what a crash or a middlebox leaves behind.
+    if (f.is_tls13() && hidden_alert(f).is_none()) || f.certificate_request.is_some() || r.how == crate::facts::How::Rst {
+        return None;
+    }
+    if let Some(alert) = hidden_alert(f) {
+        let detail = format!(
+            "After the server's flight the client sent one protected record of the size of an alert (frame {}) and ended the handshake. What the alert says is encrypted (TLS 1.3); nearly always it is about the server's certificate.",
+            alert.frame
+        );
+        let remedy = "Look at the client's own error message. Check that it has the root of the server's certificate, that it calls the server by a name in it, and the dates.";
+        return Some(Hit::new(detail, remedy).at(alert).at(r.mark).likely().blame(Blame::Either));
+    }
+    let seen = chain(f).and_then(leaf).map_or_else(String::new, |c| format!(" The certificate was {}.", words::cert(c)));
+    let detail = format!("{}{seen} The server's flight was complete and the client had not answered it.", super::refusal::how_it_ended(f, &r));
+    let remedy = "Look at the client's own error message. Check that it has the root of the server's certificate, that it calls the server by a name in it, and the dates.";
+    let hit = on_cert(f, Hit::new(detail, remedy)).at(r.mark).blame(Blame::Either);
+    Some(if super::refusal::at_once(f, &r) { hit.likely() } else { hit.possible() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{NOW, alert, dn, established, find, leaf, server_flight, server_hello, told};
+    use crate::diagnose::{Confidence, Severity};
+    use crate::facts::{FlowFacts, Outcome};
+    use crate::span::Side;
+    use crate::x509::{Certificate, San};
+
+    /// The client refuses the server's certificate with an alert.
+    fn refused(c: Certificate, a: u8) -> FlowFacts {
+        alert(server_flight(vec![c]), Side::A, a)
+    }
+
+    #[test]
+    fn a_good_connection_is_blamed_for_nothing() {
+        let d = told(&established(server_flight(vec![leaf()])));
+        assert_eq!(d.outcome, Outcome::Established);
+        assert!(d.cause.is_none());
+        assert!(d.findings.is_empty(), "{:?}", d.findings);
+    }
+
+    #[test]
+    fn unknown_ca_is_what_the_alert_says_and_nothing_else() {
+        let f = refused(leaf(), 48);
+        let d = told(&f);
+        assert_eq!(d.cause, Some("server-cert-unknown-ca"));
+        let x = &d.findings[0];
+        assert_eq!((x.severity, x.confidence), (Severity::Error, Confidence::Certain));
+        assert!(x.detail.contains("CN=Issuing CA") && x.detail.contains("unknown ca"), "{}", x.detail);
+        assert!(!d.findings.iter().any(|x| x.code.starts_with("alert-")), "the alert is told once");
+        // The same alert of a server is about the client.
+        assert!(find(&alert(server_flight(vec![leaf()]), Side::B, 48), "server-cert-unknown-ca").is_none());
+    }
+
+    #[test]
+    fn unknown_ca_in_tls_13_is_certain_though_the_certificate_is_hidden() {
+        let d = told(&alert(server_hello(0x0304), Side::A, 48));
+        assert_eq!(d.cause, Some("server-cert-unknown-ca"));
+        assert_eq!(d.findings[0].confidence, Confidence::Certain);
+    }
+
+    #[test]
+    fn an_expired_certificate_is_the_cause_only_when_it_was_refused() {
+        let old = Certificate { not_after: Some(NOW - 86_400), ..leaf() };
+        assert_eq!(told(&refused(old.clone(), 45)).cause, Some("server-cert-expired"));
+        assert_eq!(told(&refused(old.clone(), 42)).cause, Some("server-cert-expired"));
+        // OpenSSL looks for the issuer first: then the date is not the reason.
+        assert_eq!(told(&refused(old.clone(), 48)).cause, Some("server-cert-unknown-ca"));
+        let x = find(&established(server_flight(vec![old])), "server-cert-expired").expect("still worth a warning");
+        assert_eq!((x.severity, x.explains_failure), (Severity::Warning, false));
+        assert!(find(&established(server_flight(vec![leaf()])), "server-cert-expired").is_none());
+    }
+
+    #[test]
+    fn a_valid_certificate_called_expired_points_to_the_clients_clock() {
+        assert_eq!(told(&refused(leaf(), 45)).cause, Some("clock-skew-client"));
+        let f = refused(Certificate { not_after: Some(NOW - 1), ..leaf() }, 45);
+        assert!(find(&f, "clock-skew-client").is_none());
+    }
+
+    #[test]
+    fn not_yet_valid_and_expiring() {
+        let f = refused(Certificate { not_before: Some(NOW + 3600), ..leaf() }, 42);
+        assert_eq!(told(&f).cause, Some("server-cert-not-yet-valid"));
+        let f = established(server_flight(vec![Certificate { not_after: Some(NOW + 10 * 86_400), ..leaf() }]));
+        assert!(find(&f, "server-cert-expiring").expect("ten days left").detail.contains("10 days"));
+        let short = Certificate { not_before: Some(NOW - 86_400), not_after: Some(NOW + 6 * 86_400), ..leaf() };
+        assert!(find(&established(server_flight(vec![short])), "server-cert-expiring").is_none(), "lives for a week only");
+    }
+
+    #[test]
+    fn names_are_compared_with_what_was_asked_for() {
+        let other = Certificate { subject_alt_names: vec![San::Dns("other.example".into())], common_names: vec!["other.example".into()], ..leaf() };
+        let d = told(&refused(other.clone(), 46));
+        assert_eq!(d.cause, Some("server-cert-hostname-mismatch"));
+        assert!(d.findings[0].detail.contains("DNS:other.example"));
+        let x = find(&established(server_flight(vec![other])), "server-cert-hostname-mismatch").expect("a warning");
+        assert_eq!(x.severity, Severity::Warning);
+        assert!(find(&refused(leaf(), 46), "server-cert-hostname-mismatch").is_none());
+    }
+
+    #[test]
+    fn a_common_name_alone_is_its_own_finding() {
+        let cn = Certificate { subject_alt_names: vec![], ..leaf() };
+        assert_eq!(told(&refused(cn.clone(), 42)).cause, Some("server-cert-cn-only"));
+        assert!(find(&refused(cn, 42), "server-cert-hostname-mismatch").is_none());
+        assert!(find(&refused(leaf(), 42), "server-cert-cn-only").is_none());
+    }
+
+    #[test]
+    fn purpose_and_self_signature() {
+        let client = Certificate { extended_key_usage: Some(vec!["clientAuth".into()]), ..leaf() };
+        assert_eq!(told(&refused(client, 43)).cause, Some("server-cert-wrong-eku"));
+        assert!(find(&refused(leaf(), 43), "server-cert-wrong-eku").is_none());
+        let own = Certificate { issuer: "CN=tls-server.local".into(), issuer_raw: dn("tls-server.local"), is_self_issued: true, ..leaf() };
+        assert_eq!(told(&refused(own, 48)).cause, Some("server-cert-self-signed"));
+        assert!(find(&refused(leaf(), 48), "server-cert-self-signed").is_none());
+    }
+
+    #[test]
+    fn a_silent_close_is_no_certain_refusal() {
+        let d = told(&super::super::testing::fin(server_flight(vec![leaf()]), Side::A));
+        assert_eq!(d.cause, Some("server-cert-rejected"));
+        assert_ne!(d.findings[0].confidence, Confidence::Certain);
+        // Half of the flight: nothing can be said of the certificate.
+        let mut f = server_flight(vec![leaf()]);
+        f.server_hello_done = None;
+        assert!(find(&super::super::testing::fin(f, Side::A), "server-cert-rejected").is_none());
+    }
+
+    #[test]
+    fn a_hole_silences() {
+        let mut f = super::super::testing::fin(server_flight(vec![leaf()]), Side::A);
+        f.sides[1].handshake_gap = true;
+        let d = told(&f);
+        assert_eq!((d.outcome, d.cause), (Outcome::Incomplete, None));
+        assert!(!d.findings.iter().any(|x| x.severity == Severity::Error), "{:?}", d.findings);
+    }
+}

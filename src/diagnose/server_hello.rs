@@ -1,0 +1,291 @@
+//! What the server chose, against what the client had offered; HelloRetryRequest; renegotiation and other ServerHello
+//! extensions.
+
+use super::refusal::refusal;
+use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
+use crate::facts::FlowFacts;
+use crate::flow::Mark;
+use crate::span::Role;
+use crate::tls::names::{AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, is_grease};
+
+const TRACE: &str = "  openssl s_client -connect HOST:PORT -servername NAME -trace </dev/null";
+
+pub(super) const RULES: &[Rule] = &[
+    new(
+        "selected-version-not-offered",
+        Severity::Error,
+        48,
+        "The server chose a version that the client did not offer",
+        page(
+            "The version in the ServerHello is not among those of the ClientHello.",
+            "A broken server, or a device in between that answers in its place. The client must refuse.",
+            "Certain: both hellos were read in clear.",
+            "Update the server's TLS library; look for a device between.",
+            TRACE,
+            "RFC 8446, sections 4.1.3 and 4.2.1",
+        ),
+        version,
+    ),
+    new(
+        "selected-cipher-not-offered",
+        Severity::Error,
+        48,
+        "The server chose a cipher suite that the client did not offer",
+        page(
+            "The cipher suite in the ServerHello is not among those of the ClientHello.",
+            "A broken server, or a device in between that answers in its place. The client must refuse with illegal_parameter.",
+            "Certain: both hellos were read in clear.",
+            "Update the server's TLS library; look for a device between.",
+            TRACE,
+            "RFC 8446, section 4.1.3; RFC 5246, section 7.4.1.3",
+        ),
+        cipher,
+    ),
+    new(
+        "selected-group-not-offered",
+        Severity::Error,
+        48,
+        "The server chose a group that the client did not offer",
+        page(
+            "The group of the server's key share, of its HelloRetryRequest or of its ServerKeyExchange is not among the client's supported_groups.",
+            "A broken server. The client must refuse with illegal_parameter.",
+            "Certain: both hellos were read in clear.",
+            "Update the server's TLS library.",
+            TRACE,
+            "RFC 8446, sections 4.1.4 and 4.2.8; RFC 8422, section 5.4",
+        ),
+        group,
+    ),
+    new(
+        "hrr",
+        Severity::Info,
+        0,
+        "The server asked the client to begin again with another group",
+        page(
+            "The server sent a HelloRetryRequest: it does not take the key share that the client sent first, but another group that the client offers.",
+            "It costs one round trip in every full handshake.",
+            "Read in clear.",
+            "Let the client send a share of the server's preferred group first (openssl -groups, curl --curves), or let the server prefer the client's (X25519).",
+            TRACE,
+            "RFC 8446, section 4.1.4",
+        ),
+        hrr,
+    ),
+    new(
+        "hrr-loop",
+        Severity::Error,
+        48,
+        "The server sent more than one HelloRetryRequest",
+        page(
+            "Two or more HelloRetryRequests in one connection.",
+            "Only one is allowed; the client must refuse the second with unexpected_message.",
+            "Certain: read in clear.",
+            "Update the server's TLS library; behind a load balancer, let all servers have the same settings and cookie secret.",
+            TRACE,
+            "RFC 8446, section 4.1.4",
+        ),
+        hrr_loop,
+    ),
+    new(
+        "compression-negotiated",
+        Severity::Error,
+        0,
+        "TLS compression was negotiated",
+        page(
+            "The ServerHello chose a compression method.",
+            "Compression before encryption gives secrets such as cookies away (CRIME).",
+            "Read in clear.",
+            "Switch it off on the server: nginx does so by itself since 1.3.2, Apache: SSLCompression off, OpenSSL: SSL_OP_NO_COMPRESSION.",
+            "  openssl s_client -connect HOST:PORT </dev/null | grep Compression",
+            "RFC 9325, section 3.3",
+        ),
+        compression,
+    ),
+    new(
+        "no-secure-renegotiation",
+        Severity::Warning,
+        0,
+        "The server does not support secure renegotiation",
+        page(
+            "The client announced secure renegotiation (extension or signal) and the ServerHello does not answer it.",
+            "An attacker can put data of its own before that of the client (CVE-2009-3555); OpenSSL 3 clients refuse such servers: \"unsafe legacy renegotiation disabled\".",
+            "Certain: both hellos were read in clear.",
+            "Update the server's TLS library (any of the last ten years supports it), or the device in front of it.",
+            "  openssl s_client -connect HOST:PORT -tls1_2 </dev/null | grep -i renegotiation",
+            "RFC 5746; RFC 9325, section 3.5",
+        ),
+        renegotiation,
+    ),
+    new(
+        "no-extended-master-secret",
+        Severity::Info,
+        0,
+        "The session is not bound to its handshake (no extended master secret)",
+        page(
+            "TLS 1.2 or older was negotiated without extended_master_secret.",
+            "Without it the triple-handshake attack is possible, and FIPS-mode clients (OpenSSL 3 on RHEL 9) refuse.",
+            "Certain: both hellos were read in clear.",
+            "Update the side that lacks it: OpenSSL 1.1.0, GnuTLS 3.4, Java 8u161 and later have it.",
+            "  openssl s_client -connect HOST:PORT -tls1_2 </dev/null | grep -i 'extended master'",
+            "RFC 7627",
+        ),
+        ems,
+    ),
+    new(
+        "no-encrypt-then-mac",
+        Severity::Info,
+        0,
+        "A CBC suite is used without encrypt-then-MAC",
+        page(
+            "A CBC cipher suite was negotiated without the extension encrypt_then_mac.",
+            "MAC-then-encrypt is what padding oracles (Lucky 13) attack.",
+            "Certain: both hellos were read in clear.",
+            "Prefer AEAD suites (GCM, ChaCha20-Poly1305), which do not need it.",
+            TRACE,
+            "RFC 7366",
+        ),
+        etm,
+    ),
+];
+
+/// A broken choice of the server: the cause when the client refused, a warning when it did not mind.
+fn broken(f: &FlowFacts, mark: Mark, detail: String) -> Hit {
+    let refused = refusal(f).filter(|r| r.role == Role::Client && r.alert.is_none_or(|a| matches!(a.0, 10 | 40 | 47 | 70 | 71 | 80 | 110)));
+    let hit = Hit::new(detail, "On the server: update its TLS library. If the server is right, look for a device that answers in its place.")
+        .at_any(f.client_hello.as_ref().map(|h| h.mark))
+        .at(mark)
+        .blame(Blame::Server);
+    match refused {
+        Some(r) => hit.at(r.mark),
+        None => hit.severity(Severity::Warning).beside(),
+    }
+}
+
+fn version(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let (h, sh) = (f.client_hello.as_ref()?, f.server_hello.as_ref()?);
+    let v = f.version()?;
+    let offered = &h.message.extensions.supported_versions;
+    // Drafts and their variants were mixed for years; numbers that have no rank are not judged.
+    let (rank, max) = (v.rank()?, f.highest_offered()?.rank()?);
+    let wrong = if offered.is_empty() { rank > max } else { !offered.contains(&v.0) && rank >= 2 && !v.draft().is_some_and(|_| true) };
+    if !wrong {
+        return None;
+    }
+    let detail = format!("The client offered {}, the server chose {}.", words::offered_versions(&h.message), words::version(v));
+    Some(broken(f, sh.mark, detail))
+}
+
+fn cipher(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let (h, sh) = (f.client_hello.as_ref()?, f.server_hello.as_ref().or(f.hello_retry.as_ref())?);
+    let s = sh.message.cipher_suite;
+    if h.message.cipher_suites.contains(&s) || h.message.ssl2_format || sh.message.ssl2_format || h.message.cipher_suites.is_empty() {
+        return None;
+    }
+    let detail = format!("The server chose {}; the client offered {}.", words::suite(CipherSuite(s)), words::suites(&h.message.cipher_suites));
+    Some(broken(f, sh.mark, detail))
+}
+
+fn group(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = f.client_hello.as_ref()?;
+    let offered = &h.message.extensions.groups;
+    if offered.is_empty() {
+        return None;
+    }
+    let from_hello = |p: &crate::facts::Placed<crate::tls::handshake::ServerHello>| {
+        p.message.extensions.key_shares.first().map(|g| (NamedGroup(*g), p.mark))
+    };
+    let chosen = f
+        .server_hello
+        .as_deref()
+        .and_then(from_hello)
+        .or_else(|| f.hello_retry.as_deref().and_then(from_hello))
+        .or_else(|| f.server_key_exchange.and_then(|(m, k)| k.group.map(|g| (g, m))))?;
+    if offered.contains(&chosen.0.0) {
+        return None;
+    }
+    let name = chosen.0.name().map_or_else(|| chosen.0.id(), str::to_owned);
+    let detail = format!("The server chose {name}; the client offered {}.", words::groups(offered));
+    Some(broken(f, chosen.1, detail))
+}
+
+fn hrr(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = f.hello_retry.as_ref()?;
+    let h = f.client_hello.as_ref();
+    let wanted = r.message.extensions.key_shares.first().map(|g| NamedGroup(*g));
+    let wanted = wanted.map_or_else(|| "a cookie only".to_owned(), |g| g.name().map_or_else(|| g.id(), str::to_owned));
+    let sent = h.map_or_else(String::new, |h| {
+        let shares: Vec<u16> = h.message.extensions.key_shares.iter().copied().filter(|g| !is_grease(*g)).collect();
+        format!(" The client had sent shares for {} and offers {}.", words::groups(&shares), words::groups(&h.message.extensions.groups))
+    });
+    let cost = f.server_hello.as_ref().map_or_else(String::new, |s| {
+        format!(" The extra round trip took {}.", words::duration(s.mark.time.us_since(r.mark.time)))
+    });
+    let detail = format!("HelloRetryRequest in frame {}: the server wants {wanted}.{sent}{cost}", r.mark.frame);
+    Some(Hit::new(detail, "Put the server's preferred group first in the client's list (openssl: -groups; curl: --curves), or prefer X25519 on the server.").at(r.mark).blame(Blame::Nobody))
+}
+
+fn hrr_loop(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = f.hello_retry.as_ref().filter(|_| f.hello_retries > 1)?;
+    Some(broken(f, r.mark, format!("The server sent {} HelloRetryRequests; one is the most that is allowed.", f.hello_retries)))
+}
+
+fn compression(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let sh = f.server_hello.as_ref()?;
+    let m = sh.message.compression_method;
+    if m == 0 || sh.message.ssl2_format {
+        return None;
+    }
+    let name = if m == 1 { "DEFLATE".to_owned() } else { format!("method {m}") };
+    Some(Hit::new(format!("The ServerHello chose compression: {name}."), "On the server: switch TLS compression off (SSL_OP_NO_COMPRESSION; Apache: SSLCompression off).").at(sh.mark).blame(Blame::Server).severity(Severity::Warning))
+}
+
+/// Both hellos of TLS 1.2 or older, in TLS's own format.
+fn both(f: &FlowFacts) -> Option<(&crate::tls::handshake::ClientHello, &crate::tls::handshake::ServerHello, Mark)> {
+    let (h, sh) = (f.client_hello.as_ref()?, f.server_hello.as_ref()?);
+    let v = f.version()?;
+    let old = v.rank().is_some_and(|r| (1..=4).contains(&r)) && !v.is_tls13_or_draft();
+    (old && !sh.message.ssl2_format && sh.message.extensions.malformed.is_empty()).then_some((&h.message, &sh.message, sh.mark))
+}
+
+fn renegotiation(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let (h, sh, mark) = both(f)?;
+    let asked = h.extensions.renegotiation_info.is_some() || h.cipher_suites.contains(&CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV.0);
+    if !asked || sh.extensions.renegotiation_info.is_some() || sh.extensions.has(ExtensionType::RENEGOTIATION_INFO) {
+        return None;
+    }
+    let detail = "The client announced secure renegotiation; the ServerHello has no renegotiation_info.";
+    let refused = refusal(f).filter(|r| r.role == Role::Client && r.alert == Some(AlertDescription::HANDSHAKE_FAILURE));
+    let note = if refused.is_some() {
+        " The client refused with handshake_failure, as OpenSSL 3 does for this reason (\"unsafe legacy renegotiation disabled\")."
+    } else {
+        ""
+    };
+    Some(Hit::new(format!("{detail}{note}"), "On the server: update its TLS library, or the device in front of it.").at(mark).blame(Blame::Server))
+}
+
+fn ems(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let (h, sh, mark) = both(f)?;
+    if sh.extensions.extended_master_secret || f.version()? == ProtocolVersion(0x0300) || h.ssl2_format {
+        return None;
+    }
+    let (who, blame) = if h.extensions.extended_master_secret {
+        ("The client offered it, the server did not take it.", Blame::Server)
+    } else {
+        ("The client did not offer it.", Blame::Client)
+    };
+    Some(Hit::new(who, "Update the TLS library of the side that lacks it, or use TLS 1.3, where it is built in.").at(mark).blame(blame))
+}
+
+fn etm(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let (h, sh, mark) = both(f)?;
+    let suite = f.cipher_suite()?;
+    if !suite.is_cbc() || sh.extensions.encrypt_then_mac || f.version()? == ProtocolVersion(0x0300) {
+        return None;
+    }
+    let (who, blame) = if h.extensions.encrypt_then_mac {
+        ("The client offered encrypt_then_mac, the server did not take it.", Blame::Server)
+    } else {
+        ("The client did not offer encrypt_then_mac.", Blame::Client)
+    };
+    Some(Hit::new(format!("{who} The suite is {}.", words::suite(suite)), "Prefer AEAD suites (GCM, ChaCha20-Poly1305) or TLS 1.3.").at(mark).blame(blame))
+}

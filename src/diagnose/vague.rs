@@ -1,0 +1,173 @@
+//! Alerts about a certificate that do not say which check failed: the reader gets the checks that fail here, ranked, or
+//! the word that all pass.
+
+use std::sync::Arc;
+
+use super::refusal::{Stage, failed_with, hello_refused, stage};
+use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
+use crate::facts::FlowFacts;
+use crate::flow::Mark;
+use crate::span::Role;
+use crate::text;
+use crate::tls::names::AlertDescription;
+use crate::x509::{Certificate, NameMatch, Validity, judge_chain, match_name};
+
+const VERIFY: &str = "  openssl s_client -connect HOST:PORT -servername NAME -CAfile root.pem -verify_return_error -verify_hostname NAME </dev/null";
+
+pub(super) const RULES: &[Rule] = &[
+    new(
+        "bad-certificate",
+        Severity::Error,
+        28,
+        "A peer refused the other's certificate as bad",
+        page(
+            "The alert bad_certificate, and no single check explains it better.",
+            "Go and GnuTLS send it for nearly every certificate problem, OpenSSL for a name that does not match, a certificate that is not valid yet and signatures too weak; TLS 1.2 servers in Go and Java also when the client sent no certificate.",
+            "That a certificate was refused is certain; why, the alert does not say.",
+            "Look at the log of the side that sent the alert. Check in this order: name, dates, issuer, purpose, key size, signature hash; then pinning and custom verification.",
+            VERIFY,
+            "RFC 8446, section 6.2",
+        ),
+        bad,
+    ),
+    new(
+        "unsupported-certificate",
+        Severity::Error,
+        28,
+        "A peer refused the other's certificate as unsupported",
+        page(
+            "The alert unsupported_certificate, and no single check explains it better.",
+            "The certificate's purpose (extended key usage), key type or key usage does not fit what it is used for. OpenSSL says \"unsuitable certificate purpose\".",
+            "That a certificate was refused is certain; in TLS 1.3 the certificate is encrypted, so that the fault cannot be seen.",
+            "Check extendedKeyUsage (serverAuth for servers, clientAuth for clients), key type and key usage of the certificate.",
+            "  openssl x509 -in cert.pem -noout -purpose -ext extendedKeyUsage,keyUsage",
+            "RFC 8446, section 6.2; RFC 5280, section 4.2.1.12",
+        ),
+        unsupported,
+    ),
+    new(
+        "certificate-unknown",
+        Severity::Error,
+        28,
+        "A peer refused the other's certificate for a reason it did not name",
+        page(
+            "The alert certificate_unknown, and no single check explains it better.",
+            "Java and browsers send it for most certificate problems: issuer not trusted, other name, expired, pinning.",
+            "That a certificate was refused is certain; why, the alert does not say.",
+            "Look at the log of the side that sent the alert: Java names the reason (\"PKIX path building failed\", \"No subject alternative names matching …\").",
+            VERIFY,
+            "RFC 8446, section 6.2",
+        ),
+        unknown,
+    ),
+    new(
+        "access-denied",
+        Severity::Error,
+        28,
+        "A peer accepted the certificate and denied access",
+        page(
+            "The alert access_denied.",
+            "By the standard the certificate was valid and its owner is not permitted: a server that authorises by Common Name, alternative name or SPIFFE ID. GnuTLS servers send it for an unknown CA too.",
+            "That access was denied is certain; which rule denied it stands in the log of the side that sent the alert.",
+            "On that side: permit the identity (Envoy match_typed_subject_alt_names, Kafka ssl.principal.mapping.rules, PostgreSQL pg_ident.conf), or use a certificate with a permitted one.",
+            "  openssl x509 -in client.pem -noout -subject -ext subjectAltName",
+            "RFC 8446, section 6.2",
+        ),
+        denied,
+    ),
+];
+
+/// The certificates of the side that was refused.
+fn refused_chain(f: &FlowFacts, refuser: Role) -> Option<&[Arc<Certificate>]> {
+    f.of(refuser.other()).certificates.as_ref().map(|c| c.chain.as_slice()).filter(|c| !c.is_empty())
+}
+
+/// What fails or may fail, in the order of likelihood, as sentences.
+fn candidates(f: &FlowFacts, refuser: Role) -> String {
+    let owner = refuser.other();
+    let Some(certs) = refused_chain(f, refuser) else {
+        return if f.is_tls13() {
+            format!(" The {owner}'s certificate is encrypted (TLS 1.3): check its names, dates, issuer and purpose at the {owner}.")
+        } else {
+            String::new()
+        };
+    };
+    let Some(leaf) = super::server_cert::leaf(certs) else { return String::new() };
+    let j = judge_chain(certs);
+    let mut found: Vec<String> = Vec::new();
+    match leaf.validity_at(f.judged_at()) {
+        Validity::Expired { since } => found.push(format!("it expired on {}", words::date(since))),
+        Validity::NotYetValid { until } => found.push(format!("it is valid only from {}", words::date(until))),
+        Validity::Valid | Validity::Unknown => {}
+    }
+    let purpose = if owner == Role::Server { "serverAuth" } else { "clientAuth" };
+    if owner == Role::Server {
+        let name = f.server_name().map(|n| text::escape_bytes(n).into_owned());
+        if let Some(n) = name.filter(|n| match_name(leaf, n) != NameMatch::Match) {
+            found.push(format!("it is not good for \"{n}\""));
+        }
+    }
+    if !leaf.allows(purpose) {
+        found.push(format!("its extended key usage lacks {purpose}"));
+    }
+    if j.self_signed {
+        found.push("it is self-signed".to_owned());
+    } else if let Some(top) = &j.missing_issuer {
+        found.push(format!("its path ends at \"{}\", which the {refuser} may not trust", words::name(top)));
+    }
+    if leaf.key.is_weak() {
+        found.push("its key is small".to_owned());
+    }
+    if certs.iter().any(|c| c.has_weak_signature()) {
+        found.push("a signature in its chain stands on a broken hash".to_owned());
+    }
+    let which = words::cert(leaf);
+    if found.is_empty() {
+        format!(" The {owner}'s certificate {which} passes every check that can be made here: look for an issuer the {refuser} does not trust, pinning or a custom verifier.")
+    } else {
+        format!(" Of the {owner}'s certificate {which} could be held against it: {}.", found.join("; "))
+    }
+}
+
+fn vague(f: &FlowFacts, d: AlertDescription, remedy: &str) -> Option<Hit> {
+    let (role, mark): (Role, Mark) = failed_with(f, d)?;
+    if hello_refused(f, d).is_some() || stage(f) == Stage::Hello {
+        return None;
+    }
+    let detail = format!("{}{}", words::alert_sentence(role, d, mark), candidates(f, role));
+    let title = format!("The {role} refused the {}'s certificate: {}", role.other(), d.name().unwrap_or("alert"));
+    let hit = Hit::new(detail, remedy).title(title).at(mark).blame(Blame::from(role.other()));
+    Some(hit.at_any(f.of(role.other()).certificates.as_ref().map(|c| c.mark)))
+}
+
+fn bad(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    vague(
+        f,
+        AlertDescription::BAD_CERTIFICATE,
+        "Look at the log of the side that sent the alert; then check the refused certificate's names, dates, issuer and purpose (openssl x509 -noout -text).",
+    )
+}
+
+fn unsupported(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    vague(
+        f,
+        AlertDescription::UNSUPPORTED_CERTIFICATE,
+        "Check the extended key usage of the refused certificate (serverAuth for a server, clientAuth for a client) and its key type, and issue it again if it does not fit.",
+    )
+}
+
+fn unknown(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    vague(
+        f,
+        AlertDescription::CERTIFICATE_UNKNOWN,
+        "Look at the log of the side that sent the alert (Java names the reason there); then check issuer, names and dates of the refused certificate.",
+    )
+}
+
+fn denied(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    vague(
+        f,
+        AlertDescription::ACCESS_DENIED,
+        "On the side that sent the alert: permit the identity in the certificate, or trust its CA (GnuTLS servers send this alert for an unknown CA too).",
+    )
+}

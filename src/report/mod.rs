@@ -1,0 +1,98 @@
+//! Reports: flows and findings as JSON for programs and as text for people.
+//!
+//! A [`Writer`] takes each flow when it ends and keeps no more than counters of it, so that a capture of any size is reported
+//! in bounded memory. A new format is one file with a writer and one line in [`FORMATS`].
+
+mod json;
+mod schema;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod text;
+pub mod view;
+
+use std::io;
+
+use crate::analyzer::{FlowReport, SourceReport};
+use crate::capture::{Problem, SourceInfo};
+use crate::diagnose::Finding;
+
+pub use schema::schema;
+pub use text::Style;
+pub use view::Summary;
+
+/// Writes one report. The calls come in the order [`begin`](Writer::begin), any number of [`flow`](Writer::flow),
+/// [`finish`](Writer::finish). Errors are those of the output.
+pub trait Writer {
+    /// Writes what stands before the flows.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    fn begin(&mut self) -> io::Result<()>;
+
+    /// Writes a flow that has ended.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    fn flow(&mut self, f: &FlowReport) -> io::Result<()>;
+
+    /// Writes the rest: inputs, findings on the whole capture, the summary; and flushes.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    fn finish(&mut self, sources: &[SourceReport], findings: &[Finding]) -> io::Result<()>;
+
+    /// Hands on what was written so far: for a reader that waits for it.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// What was counted so far; whole after [`finish`](Writer::finish).
+    fn summary(&self) -> &Summary;
+}
+
+/// What a writer is told.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How text looks.
+    pub style: Style,
+    /// The inputs as they were given, to tell flows of several inputs apart.
+    pub inputs: Vec<String>,
+}
+
+/// A format of reports.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is, for the help.
+    pub about: &'static str,
+    /// Extension of files that hold it.
+    pub extension: &'static str,
+    /// Makes a writer to an output that the caller keeps, closes and renames.
+    pub make: for<'o> fn(&'o mut dyn io::Write, &Options) -> Box<dyn Writer + 'o>,
+}
+
+/// All formats; the first is the default.
+pub const FORMATS: &[Format] = &[
+    Format { name: "text", about: "for people", extension: "txt", make: text::text },
+    Format { name: "json", about: "one JSON document", extension: "json", make: json::document },
+    Format { name: "ndjson", about: "one JSON object a line, as flows end", extension: "ndjson", make: json::lines },
+];
+
+/// The format of a name.
+pub fn format(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|f| f.name == name)
+}
+
+/// What a report says of an input that could not be opened: no frame, not complete, and why. It takes its place among the
+/// inputs by `begin_source` and `end_source` like any other.
+pub fn unopened(path: &str, why: &str) -> SourceInfo {
+    SourceInfo {
+        path: path.to_owned(),
+        complete: false,
+        problems: vec![Problem { frame: None, offset: None, message: why.to_owned() }],
+        ..SourceInfo::default()
+    }
+}

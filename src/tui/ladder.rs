@@ -1,0 +1,420 @@
+//! One flow as a ladder: what was sent, by whom, when, and each finding under the arrow that proves it.
+
+use crate::analyzer::Detail;
+use crate::diagnose::{Finding, Severity};
+use crate::facts::{Basis, FlowFacts, MessageFact, MessageKind};
+use crate::flow::{GapReason, Mark as At};
+use crate::span::{FrameNo, Role, Side, Timestamp};
+use crate::text;
+use crate::tls::names::{AlertDescription, AlertLevel, ContentType, HandshakeType};
+use crate::tls::{AnomalyKind, Start};
+
+use super::chrome;
+
+/// One step of the ladder.
+#[derive(Clone, Debug)]
+pub(crate) struct Rung {
+    pub(crate) frame: Option<FrameNo>,
+    pub(crate) time: Option<Timestamp>,
+    pub(crate) kind: Kind,
+}
+
+/// What a step is.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Arrow(Arrow),
+    /// A finding, by its place in the diagnosis.
+    Finding(usize),
+    /// Something odd or missing; not an arrow.
+    Note(String),
+}
+
+/// Something that was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrow {
+    pub(crate) from: Role,
+    pub(crate) label: String,
+    /// What it says, in a few words.
+    pub(crate) says: String,
+    pub(crate) encrypted: bool,
+    pub(crate) what: What,
+}
+
+/// What an arrow stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// SYN, FIN, RST.
+    Tcp,
+    /// A message, with its place among the kept ones when its bytes are at hand.
+    Message(MessageKind, Option<usize>),
+    /// Protected records: length of each that is listed.
+    Records(Vec<(FrameNo, u16)>),
+}
+
+/// The steps of a flow.
+pub(crate) fn rungs(d: &Detail) -> Vec<Rung> {
+    let f = &d.report.facts;
+    let mut steps: Vec<(FrameNo, u8, Rung)> = Vec::new();
+    let mut add = |at: At, order: u8, kind: Kind| {
+        steps.push((at.frame, order, Rung { frame: Some(at.frame), time: Some(at.time), kind }));
+    };
+    for (at, from, label) in tcp(f) {
+        let order = if label.starts_with("SYN") { 0 } else { 9 };
+        let arrow = Arrow { from, label, says: String::new(), encrypted: false, what: What::Tcp };
+        add(at, order, Kind::Arrow(arrow));
+    }
+    for side in [Side::A, Side::B] {
+        if let Some((Start::Not(plain), at)) = &f.sides[side.index()].start {
+            let note = format!("the {} sends {}, not TLS", f.role(side), plain.name());
+            add(*at, 1, Kind::Note(note));
+        }
+    }
+    let mut used = vec![false; d.messages.len()];
+    for m in &f.messages {
+        let kept = d.messages.iter().enumerate().position(|(i, k)| {
+            used.get(i) == Some(&false) && k.mark.frame == m.mark.frame && k.side == m.side && same(m, k.kind, k.alert)
+        });
+        if let Some(u) = kept.and_then(|i| used.get_mut(i)) {
+            *u = true;
+        }
+        add(m.mark, 3, Kind::Arrow(message(d, m, kept)));
+    }
+    for (at, arrow) in records(f) {
+        add(at, 4, Kind::Arrow(arrow));
+    }
+    for side in [Side::A, Side::B] {
+        let role = f.role(side);
+        for g in &f.sides[side.index()].gaps {
+            let why = match g.reason {
+                GapReason::Capture => "they arrived, the capture lost them",
+                GapReason::Network => "nobody acknowledged them",
+                GapReason::Snaplen => "cut by the snap length of the capture",
+                GapReason::Limit => "given up, too much was waiting",
+                GapReason::Unknown => "the other direction was not captured",
+            };
+            let note = format!("{} of the {role} are missing: {why}", count(g.bytes, "byte"));
+            let at = At { frame: g.frame, time: time_of(d, g.frame) };
+            add(at, 2, Kind::Note(note));
+        }
+    }
+    for (side, a) in &f.anomalies {
+        add(a.mark, 5, Kind::Note(format!("{}: {}", f.role(*side), anomaly(&a.kind))));
+    }
+    // Stable: messages of one frame stay in the order in which they stand in it.
+    steps.sort_by_key(|(frame, order, _)| (*frame, *order));
+    let mut out: Vec<Rung> = steps.into_iter().map(|(_, _, r)| r).collect();
+    for (list, n) in &f.omitted {
+        let note = format!("{} more {list} are not listed", chrome::thousands(*n));
+        out.push(Rung { frame: None, time: None, kind: Kind::Note(note) });
+    }
+    place_findings(&mut out, &d.report.diagnosis.findings);
+    out
+}
+
+/// Findings go behind the last arrow that proves them; those without a place to the end.
+fn place_findings(out: &mut Vec<Rung>, findings: &[Finding]) {
+    let mut placed: Vec<(usize, usize)> = Vec::new();
+    for (n, finding) in findings.iter().enumerate() {
+        let last = finding.frames.iter().rev().find_map(|frame| out.iter().rposition(|r| r.frame == Some(*frame)));
+        placed.push((last.unwrap_or(out.len().saturating_sub(1)), n));
+    }
+    placed.sort_unstable();
+    for (at, n) in placed.into_iter().rev() {
+        let rung = Rung { frame: None, time: None, kind: Kind::Finding(n) };
+        let at = (at + 1).min(out.len());
+        out.insert(at, rung);
+    }
+}
+
+fn time_of(d: &Detail, frame: FrameNo) -> Timestamp {
+    d.frames.get(&frame).and_then(|f| f.time).unwrap_or(d.report.facts.first.time)
+}
+
+fn tcp(f: &FlowFacts) -> Vec<(At, Role, String)> {
+    let mut out = Vec::new();
+    for side in [Side::A, Side::B] {
+        let (i, role) = (side.index(), f.role(side));
+        for (seen, name) in [(f.tcp.syn[i], "SYN"), (f.tcp.syn_ack[i], "SYN, ACK")] {
+            if let Some(s) = seen {
+                let label = if s.count > 1 { format!("{name} ×{}", s.count) } else { name.into() };
+                out.push((s.first, role, label));
+            }
+        }
+        if let Some(at) = f.tcp.fin[i] {
+            out.push((at, role, "FIN".into()));
+        }
+        if let Some(at) = f.tcp.rst[i] {
+            out.push((at, role, if f.tcp.refused { "RST (refused)".into() } else { "RST".into() }));
+        }
+    }
+    out
+}
+
+fn same(m: &MessageFact, kind: Option<HandshakeType>, alert: Option<AlertDescription>) -> bool {
+    match m.kind {
+        MessageKind::Handshake(t) => kind == Some(t),
+        MessageKind::HelloRetryRequest => {
+            matches!(kind, Some(HandshakeType::SERVER_HELLO | HandshakeType::HELLO_RETRY_REQUEST))
+        }
+        MessageKind::Ssl2ClientHello | MessageKind::Ssl2ServerHello => kind.is_some(),
+        MessageKind::Alert(_, d) => d.is_some() && alert == d,
+        _ => false,
+    }
+}
+
+fn message(d: &Detail, m: &MessageFact, kept: Option<usize>) -> Arrow {
+    let f = &d.report.facts;
+    let from = f.role(m.side);
+    Arrow {
+        from,
+        label: match m.kind {
+            // The first protected handshake message behind ChangeCipherSpec can be nothing else (RFC 5246, section 7.4.9).
+            MessageKind::EncryptedHandshake if f.of(from).after_ccs == Some(m.mark) => "Finished (encrypted)".into(),
+            kind => label(kind),
+        },
+        says: says(f, m, from),
+        encrypted: m.basis != Basis::Observed,
+        what: What::Message(m.kind, kept),
+    }
+}
+
+/// The RFCs' names of messages.
+pub(crate) fn label(kind: MessageKind) -> String {
+    match kind {
+        MessageKind::Handshake(t) => camel(&t.to_string()),
+        MessageKind::HelloRetryRequest => "HelloRetryRequest".into(),
+        MessageKind::Ssl2ClientHello => "ClientHello (SSL 2.0 format)".into(),
+        MessageKind::Ssl2ServerHello => "ServerHello (SSL 2.0)".into(),
+        MessageKind::ChangeCipherSpec => "ChangeCipherSpec".into(),
+        MessageKind::Alert(level, Some(a)) if level == AlertLevel::FATAL => format!("fatal alert {a}"),
+        MessageKind::Alert(_, Some(a)) => format!("alert {a}"),
+        MessageKind::Alert(_, None) => "encrypted alert".into(),
+        MessageKind::Heartbeat(Some(1)) => "heartbeat request".into(),
+        MessageKind::Heartbeat(Some(2)) => "heartbeat response".into(),
+        MessageKind::Heartbeat(_) => "heartbeat".into(),
+        MessageKind::EncryptedHandshake => "encrypted handshake message".into(),
+    }
+}
+
+/// `server_hello_done` as `ServerHelloDone`.
+fn camel(s: &str) -> String {
+    if s.starts_with("type_") {
+        return format!("message of {}", s.replace('_', " "));
+    }
+    s.split('_').flat_map(|w| w.chars().take(1).map(|c| c.to_ascii_uppercase()).chain(w.chars().skip(1))).collect()
+}
+
+fn says(f: &FlowFacts, m: &MessageFact, from: Role) -> String {
+    match m.kind {
+        MessageKind::Handshake(HandshakeType::CLIENT_HELLO) | MessageKind::Ssl2ClientHello => {
+            let hello = [f.client_hello.as_ref(), f.second_hello.as_ref()].into_iter().flatten();
+            let Some(h) = hello.into_iter().find(|h| h.mark.frame == m.mark.frame) else { return String::new() };
+            match h.message.extensions.host_name() {
+                Some(n) if !n.is_empty() => format!("SNI {}", text::escape_bytes(n)),
+                _ => "no SNI".into(),
+            }
+        }
+        MessageKind::Handshake(HandshakeType::SERVER_HELLO) | MessageKind::Ssl2ServerHello => {
+            match (f.version(), f.cipher_suite()) {
+                (Some(v), Some(c)) => format!("{v}  {c}"),
+                _ => String::new(),
+            }
+        }
+        MessageKind::HelloRetryRequest => {
+            let share = f.hello_retry.as_ref().and_then(|h| h.message.extensions.key_shares.first().copied());
+            share.map_or_else(String::new, |g| format!("wants {}", crate::tls::names::NamedGroup(g)))
+        }
+        MessageKind::Handshake(HandshakeType::CERTIFICATE) => match &f.of(from).certificates {
+            Some(c) if c.mark.frame == m.mark.frame => match c.chain.first() {
+                None => "(empty)".into(),
+                Some(leaf) if c.chain.len() > 1 => format!("{} +{}", leaf.subject, c.chain.len() - 1),
+                Some(leaf) => leaf.subject.clone(),
+            },
+            _ => String::new(),
+        },
+        MessageKind::Handshake(HandshakeType::CERTIFICATE_REQUEST) => match &f.certificate_request {
+            Some(r) if r.mark.frame == m.mark.frame => match r.authorities.as_slice() {
+                [] => "from any CA".into(),
+                [one] => one.clone(),
+                [one, rest @ ..] => format!("{one} +{}", rest.len()),
+            },
+            _ => String::new(),
+        },
+        _ => String::new(),
+    }
+}
+
+/// Protected application_data records: neighbours of one side become one arrow.
+fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
+    let refusal = f.refused_after_client_flight();
+    let first_client = f.of(Role::Client).protected.map(|m| m.frame);
+    let mut runs: Vec<(At, Side, &'static str, Vec<(FrameNo, u16)>)> = Vec::new();
+    // Other steps between two records part a run: their order matters.
+    let mut breaks: Vec<FrameNo> = f.messages.iter().map(|m| m.mark.frame).collect();
+    breaks.extend(f.tcp.fin.iter().chain(&f.tcp.rst).flatten().map(|m| m.frame));
+    let shapes = f.shapes.iter().filter(|s| s.content_type == ContentType::APPLICATION_DATA);
+    for s in shapes {
+        let stage = match f.role(s.side) {
+            _ if !f.is_tls13() => "Application Data",
+            Role::Server if Some(s.mark) == refusal => "alert (encrypted; by its size)",
+            Role::Server if first_client.is_none_or(|c| s.mark.frame < c) => "encrypted handshake",
+            Role::Client if Some(s.mark.frame) == first_client => "encrypted handshake, Finished",
+            _ => "Application Data",
+        };
+        match runs.last_mut() {
+            Some((from, side, label, list))
+                if *side == s.side
+                    && *label == stage
+                    && !breaks.iter().any(|b| from.frame < *b && *b <= s.mark.frame) =>
+            {
+                list.push((s.mark.frame, s.len));
+            }
+            _ => runs.push((s.mark, s.side, stage, vec![(s.mark.frame, s.len)])),
+        }
+    }
+    let mut out: Vec<(At, Arrow)> = Vec::new();
+    for (at, side, stage, list) in runs {
+        let total: u64 = list.iter().map(|(_, n)| u64::from(*n)).sum();
+        let label = if list.len() > 1 { format!("{stage} ×{}", list.len()) } else { stage.to_owned() };
+        let arrow = Arrow {
+            from: f.role(side),
+            label,
+            says: chrome::bytes(total),
+            encrypted: true,
+            what: What::Records(list),
+        };
+        out.push((at, arrow));
+    }
+    for side in [Side::A, Side::B] {
+        let s = &f.sides[side.index()];
+        let (n, bytes) = f
+            .shapes
+            .iter()
+            .filter(|x| x.side == side)
+            .fold((0u64, 0u64), |(n, b), x| (n.saturating_add(1), b.saturating_add(u64::from(x.len))));
+        let more = s.encrypted.records.saturating_sub(n);
+        if let (true, Some((_, _, last))) = (more > 0, s.last_record) {
+            let arrow = Arrow {
+                from: f.role(side),
+                label: format!("… {} more records", chrome::thousands(more)),
+                says: chrome::bytes(s.encrypted.bytes.saturating_sub(bytes)),
+                encrypted: true,
+                what: What::Records(Vec::new()),
+            };
+            out.push((last, arrow));
+        }
+    }
+    out
+}
+
+/// `1 byte`, `1,460 bytes`.
+pub(crate) fn count(n: u64, what: &str) -> String {
+    format!("{} {what}{}", chrome::thousands(n), if n == 1 { "" } else { "s" })
+}
+
+fn anomaly(a: &AnomalyKind) -> String {
+    match a {
+        AnomalyKind::NotARecord(_) => "bytes that are no TLS record; nothing more of this direction is read".into(),
+        AnomalyKind::Resynced(n) => format!("{} skipped up to the next record", count(*n, "byte")),
+        AnomalyKind::EmptyRecord(t) => format!("an empty {t} record"),
+        AnomalyKind::Interleaved(t) => format!("a record of type {t} in the middle of a handshake message"),
+        AnomalyKind::BadChangeCipherSpec => "a change_cipher_spec that is not one byte 1".into(),
+        AnomalyKind::Undecodable(t, e) => format!("{} does not decode: {e}", camel(&t.to_string())),
+        AnomalyKind::MessageTooLong(t, n) => format!("{} of {n} bytes: only its beginning is looked at", camel(&t.to_string())),
+        AnomalyKind::UnfinishedMessage(t, claimed, have) => {
+            format!("ends inside {}: {have} of {claimed} bytes came", camel(&t.to_string()))
+        }
+        AnomalyKind::UnfinishedRecord(t, claimed, have) => {
+            format!("ends inside a record of type {t}: {have} of {claimed} bytes came")
+        }
+    }
+}
+
+/// How bad the worst finding of a rung's list is, for its glyph.
+pub(crate) const fn severity_glyph(s: Severity) -> &'static str {
+    match s {
+        Severity::Error => "✖",
+        Severity::Warning => "▲",
+        Severity::Info => "·",
+    }
+}
+
+/// One line of the drawn ladder: its rung and what part of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) rung: usize,
+    /// Text of a finding or note; empty for arrows, which are drawn to fit.
+    pub(crate) text: String,
+    /// The first line of its rung.
+    pub(crate) head: bool,
+}
+
+/// The ladder as lines of a width: findings and notes take as many as they need.
+pub(crate) fn lines(rungs: &[Rung], d: &Detail, room: usize) -> Vec<Line> {
+    let cause = d.report.diagnosis.cause;
+    let mut out = Vec::new();
+    for (n, r) in rungs.iter().enumerate() {
+        let (sign, text) = match &r.kind {
+            Kind::Arrow(_) => {
+                out.push(Line { rung: n, text: String::new(), head: true });
+                continue;
+            }
+            Kind::Note(t) => ("┊", t.clone()),
+            Kind::Finding(i) => match d.report.diagnosis.findings.get(*i) {
+                Some(x) => {
+                    let mut t = format!("{} ({}): {}", x.code, x.confidence.name(), x.title);
+                    if cause == Some(x.code) && !x.remedy.is_empty() {
+                        t.push_str("\nFix: ");
+                        t.push_str(&x.remedy);
+                    }
+                    (severity_glyph(x.severity), t)
+                }
+                None => continue,
+            },
+        };
+        for (i, l) in chrome::wrap(&text, room.saturating_sub(2)).into_iter().enumerate() {
+            let text = if i == 0 { format!("{sign} {l}") } else { format!("  {l}") };
+            out.push(Line { rung: n, text, head: i == 0 });
+        }
+    }
+    out
+}
+
+/// The ladder as plain text, for a file.
+pub(crate) fn as_text(d: &Detail, rungs: &[Rung], width: usize) -> String {
+    let f = &d.report.facts;
+    let mut out = format!(
+        "flow {}  {} -> {}\n",
+        f.id,
+        super::row::endpoint(f.end(Role::Client)),
+        super::row::endpoint(f.end(Role::Server))
+    );
+    for l in lines(rungs, d, width) {
+        let Some(r) = rungs.get(l.rung) else { continue };
+        match &r.kind {
+            Kind::Arrow(a) => {
+                let at = r.time.map_or_else(String::new, |t| chrome::duration(t.us_since(f.first.time)));
+                let frame = r.frame.map_or_else(String::new, |n| format!("#{n}"));
+                out.push_str(&format!("{frame:>8} {at:>11}  {}\n", arrow_text(a, width)));
+            }
+            _ => out.push_str(&format!("{:21}{}\n", "", l.text)),
+        }
+    }
+    out
+}
+
+/// An arrow of a given length.
+pub(crate) fn arrow_text(a: &Arrow, room: usize) -> String {
+    let line = if a.encrypted { "═" } else { "─" };
+    let mut label = a.label.clone();
+    if !a.says.is_empty() {
+        label.push_str("  ");
+        label.push_str(&a.says);
+    }
+    let label = chrome::cut(&label, room.saturating_sub(7));
+    let rest = room.saturating_sub(chrome::width(&label) + 5);
+    match a.from {
+        Role::Client => format!("{line}{line} {label} {}▶", line.repeat(rest)),
+        Role::Server => format!("◀{} {label} {line}{line}", line.repeat(rest)),
+    }
+}

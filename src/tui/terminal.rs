@@ -1,0 +1,121 @@
+//! The terminal itself: taking it over, and giving it back whatever happens.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use base64::Engine as _;
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+
+/// Bytes that are given to the clipboard at most: terminals cut or refuse more.
+const CLIPBOARD: usize = 74_000;
+
+/// True while the terminal is ours. The panic hook of any thread must know.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// A thread has panicked.
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// Takes the terminal over.
+pub(crate) fn enter() -> io::Result<()> {
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)
+}
+
+/// Gives it back. Does nothing the second time; errors do not matter any more.
+pub(crate) fn leave() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let _ = execute!(io::stdout(), DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
+        let _ = disable_raw_mode();
+    }
+}
+
+/// Gives the terminal back when dropped.
+#[derive(Debug)]
+pub(crate) struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+/// A panic must be readable, and leave a terminal that can be used.
+pub(crate) fn hook_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        PANICKED.store(true, Ordering::SeqCst);
+        leave();
+        before(info);
+    }));
+}
+
+/// Has any thread panicked?
+pub(crate) fn has_panicked() -> bool {
+    PANICKED.load(Ordering::SeqCst)
+}
+
+/// Signals that came.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    end: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// From now on INT, TERM, HUP and TSTP are remembered. A second one of the first three ends the program at once.
+    pub(crate) fn register() -> io::Result<Self> {
+        let end = Arc::new(AtomicUsize::new(0));
+        let again = Arc::new(AtomicBool::new(false));
+        for s in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register_conditional_shutdown(s, 128i32.saturating_add(s), again.clone())?;
+            signal_hook::flag::register(s, again.clone())?;
+            signal_hook::flag::register_usize(s, end.clone(), usize::try_from(s).unwrap_or(1))?;
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGTSTP, stop.clone())?;
+        Ok(Self { end, stop })
+    }
+
+    /// The signal that wants the program to end.
+    pub(crate) fn ending(&self) -> Option<i32> {
+        match self.end.load(Ordering::SeqCst) {
+            0 => None,
+            s => i32::try_from(s).ok(),
+        }
+    }
+
+    /// The program was asked to stop for a while, from outside.
+    pub(crate) fn suspended(&self) -> bool {
+        self.stop.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// Stops until somebody says to go on; the terminal is given back meanwhile.
+pub(crate) fn suspend() -> io::Result<()> {
+    leave();
+    signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
+    enter()
+}
+
+/// Is the terminal still there? Writes something that changes nothing.
+pub(crate) fn is_alive() -> bool {
+    let mut out = io::stdout();
+    out.write_all(b"\x1b[?25l").and_then(|()| out.flush()).is_ok()
+}
+
+/// Puts a text into the clipboard of whoever sits at the terminal (OSC 52).
+pub(crate) fn copy(text: &str) -> io::Result<()> {
+    let mut end = text.len().min(CLIPBOARD);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    let encoded = base64::engine::general_purpose::STANDARD.encode(text.get(..end).unwrap_or(""));
+    let mut out = io::stdout();
+    write!(out, "\x1b]52;c;{encoded}\x07")?;
+    out.flush()
+}

@@ -1,0 +1,412 @@
+//! The captures of `testdata` against their descriptions, and snapshots of whole reports.
+//!
+//! What a description says comes from the programs that made the capture, not from this one: it is the second source.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tlscope::diagnose;
+use toml::Value as Toml;
+
+use crate::support::{self, Golden, codes, flows, golden, goldens, pretty};
+
+/// Folders of protocols that this version does not look into, and why.
+const SKIPPED: &[(&str, &str)] =
+    &[("dtls/", "DTLS is not decoded yet"), ("upgrade/", "TLS is looked for at the first byte only")];
+
+/// Expectations that this version does not meet: capture, keys of `[expect]`, what is missing. Each key named here must
+/// really fail, and every other one must hold, so that nothing rests here longer than it has to.
+const NOT_YET: &[(&str, &[&str], &str)] = &[
+    ("damaged/hole-before-refusal-13", &["client_auth", "outcome_any"], INFERENCE),
+    ("damaged/hole-in-server-flight-13", &["client_auth"], INFERENCE),
+    ("damaged/ip-fragments-v6-13", &["client_auth"], INFERENCE),
+    ("damaged/linux-cooked-2-13", &["client_auth"], INFERENCE),
+    ("damaged/qinq-13", &["client_auth"], INFERENCE),
+    ("damaged/raw-ip-v6-13", &["client_auth"], INFERENCE),
+    ("damaged/resent-other-bytes-13", &["client_auth"], INFERENCE),
+    ("damaged/shuffled-13", &["client_auth"], INFERENCE),
+    ("damaged/twice-13", &["client_auth"], INFERENCE),
+    ("good/alpn-h2-13", &["client_auth"], INFERENCE),
+    ("good/cipher-aes128-13", &["client_auth"], INFERENCE),
+    ("good/cipher-chacha-13", &["client_auth"], INFERENCE),
+    ("good/client-closes-first-13", &["client_auth"], INFERENCE),
+    ("good/early-data-13", &["each[0].client_auth", "each[1].early_data", "each[2].client_auth"], INFERENCE),
+    ("good/ed25519-13", &["client_auth"], INFERENCE),
+    ("good/gzip-mtls-13", &["client_auth"], INFERENCE),
+    ("good/hello-retry-13", &["client_auth"], INFERENCE),
+    ("good/ipv6-mtls-13", &["client_auth"], INFERENCE),
+    ("good/mtls-13", &["client_auth"], INFERENCE),
+    ("good/mtls-ec-13", &["client_auth"], INFERENCE),
+    ("good/mtls-hello-retry-13", &["client_auth"], INFERENCE),
+    ("good/one-way-13", &["client_auth"], INFERENCE),
+    ("good/optional-no-cert-13", &["client_auth", "findings"], INFERENCE),
+    ("good/pcap-nanoseconds-big-endian-13", &["client_auth"], INFERENCE),
+    ("good/resumed-mtls-13", &["each[0].client_auth"], INFERENCE),
+    ("good/resumed-psk-13", &["each[0].client_auth"], INFERENCE),
+    ("good/small-records-13", &["client_auth"], INFERENCE),
+    ("good/small-segments-13", &["client_auth"], INFERENCE),
+    ("guide/3-hostname-curl-13", &["client_auth"], INFERENCE),
+    ("guide/3-ip-address-curl-13", &["client_auth"], INFERENCE),
+    ("guide/4-strict-client-java-13", &["cause_any", "client_auth"], INFERENCE),
+    ("guide/5-client-cert-missing-13", &["cause", "client_auth", "findings", "outcome"], INFERENCE),
+    ("guide/5-client-cert-missing-gnutls-13", &["cause", "client_auth", "findings", "outcome"], INFERENCE),
+    ("guide/5-client-cert-missing-java-13", &["cause", "client_auth", "findings", "outcome"], INFERENCE),
+    ("guide/5-client-cert-missing-node-13", &["cause", "client_auth", "findings", "outcome"], INFERENCE),
+    ("guide/5-http-400-13", &["client_auth"], INFERENCE),
+    ("guide/6-client-cert-self-signed-13", &["cause", "client_auth", "findings", "outcome"], INFERENCE),
+    ("guide/6-client-cert-wrong-ca-13", &["cause", "client_auth", "findings", "outcome"], INFERENCE),
+    ("guide/client-expired-13", &["cause", "client_auth", "findings", "outcome"], INFERENCE),
+    ("guide/client-revoked-13", &["cause", "client_auth", "findings", "outcome"], INFERENCE),
+    ("guide/client-wrong-eku-13", &["cause", "client_auth", "findings", "outcome"], INFERENCE),
+    ("transport/closes-after-finished-13", &["client_auth"], INFERENCE),
+    ("transport/fin-after-data-13", &["client_auth"], INFERENCE),
+    ("transport/rst-after-data-13", &["client_auth"], INFERENCE),
+    ("good/early-data-13", &["each[1].findings", "each[2].findings"], NO_RULE),
+    ("good/post-handshake-auth-13", &["findings"], NO_RULE),
+    ("good/renegotiation-12", &["findings"], NO_RULE),
+    ("good/resumed-psk-13", &["each[1].findings"], NO_RULE),
+    ("good/resumed-session-id-12", &["each[1].findings"], NO_RULE),
+    ("good/resumed-ticket-12", &["each[1].findings"], NO_RULE),
+    ("transport/icmp-prohibited", &["flows"], ICMP),
+];
+
+const INFERENCE: &str = "what TLS 1.3 protects is not concluded from the shape of its records yet";
+const NO_RULE: &str = "there is no rule for it yet";
+const ICMP: &str = "ICMP messages are read, but not told to the flow they speak of yet";
+
+/// Keys of `[expect]` about the file, or not about a report at all.
+const OF_THE_FILE: &[&str] = &["complete", "flows", "each", "words"];
+
+/// What does not hold: the key, with the flow's place where there are several, and what was expected and found.
+type Complaint = (String, String);
+
+#[test]
+fn captures_are_reported_as_their_descriptions_say() {
+    let mut bad = Vec::new();
+    for g in goldens().iter().filter(|g| !is_skipped(&g.name)) {
+        let complaints = complaints(g);
+        let waived: BTreeSet<&str> =
+            NOT_YET.iter().filter(|n| n.0 == g.name).flat_map(|n| n.1.iter().copied()).collect();
+        for (key, text) in &complaints {
+            if !waived.contains(key.as_str()) {
+                bad.push(format!("{}: {key}: {text}", g.name));
+            }
+        }
+        for key in waived {
+            if !complaints.iter().any(|(k, _)| k == key) {
+                bad.push(format!("{}: {key} holds now: take it out of NOT_YET", g.name));
+            }
+        }
+    }
+    for (name, _, why) in NOT_YET {
+        assert!(goldens().iter().any(|g| g.name == *name), "NOT_YET names {name} ({why}), which does not exist");
+    }
+    assert!(bad.is_empty(), "{} complaints:\n{}", bad.len(), bad.join("\n"));
+}
+
+fn is_skipped(name: &str) -> bool {
+    SKIPPED.iter().any(|(folder, _)| name.starts_with(folder))
+}
+
+/// Everything in which a report differs from the description.
+fn complaints(g: &Golden) -> Vec<Complaint> {
+    let mut out = Vec::new();
+    let expect = g.expect();
+    let all = flows(&g.document);
+    let source = &g.document["sources"][0];
+    let mut hold = |key: &str, want: &Toml, got: &Value| {
+        if json(want) != *got {
+            out.push((key.to_owned(), format!("expected {want}, reported {got}")));
+        }
+    };
+    if let Some(frames) = g.about.get("frames") {
+        hold("frames", frames, &source["frames"]);
+    }
+    hold("complete", expect.get("complete").unwrap_or(&Toml::Boolean(true)), &source["complete"]);
+    hold("flows", expect.get("flows").unwrap_or(&Toml::Integer(1)), &Value::from(all.len()));
+    match expect.get("each") {
+        None => {
+            for f in &all {
+                for key in expect.keys().filter(|k| !OF_THE_FILE.contains(&k.as_str())) {
+                    out.extend(check(key, &expect[key], f).map(|text| (key.clone(), text)));
+                }
+                out.extend(protocol(expect, f));
+            }
+        }
+        Some(each) => {
+            let each = each.as_array().expect("an array");
+            assert_eq!(Some(each.len() as i64), expect["flows"].as_integer(), "{}: one [[expect.each]] a flow", g.name);
+            for (i, (want, f)) in each.iter().zip(&all).enumerate() {
+                let want = want.as_table().expect("a table");
+                for (key, value) in want {
+                    out.extend(check(key, value, f).map(|text| (format!("each[{i}].{key}"), text)));
+                }
+                out.extend(protocol(want, f));
+            }
+            let further: Vec<_> = expect.keys().filter(|k| !OF_THE_FILE.contains(&k.as_str())).collect();
+            assert!(further.is_empty(), "{}: {further:?} beside [[expect.each]]", g.name);
+        }
+    }
+    out
+}
+
+/// A flow is TLS where nothing else is said.
+fn protocol(expect: &toml::Table, flow: &Value) -> Option<Complaint> {
+    let want = expect.get("protocol").map_or("tls", |p| p.as_str().expect("a string"));
+    let got = &flow["protocol"];
+    (got != want).then(|| ("protocol".to_owned(), format!("expected {want:?}, reported {got}")))
+}
+
+/// What is wrong about one key of a flow; `None` when it holds.
+fn check(key: &str, want: &Toml, flow: &Value) -> Option<String> {
+    let differs = |got: &Value| (json(want) != *got).then(|| format!("expected {want}, reported {got}"));
+    let has = |v: &Value| !v.is_null();
+    match key {
+        "protocol" => None, // see `protocol`
+        "outcome" | "alpn" | "early_data" | "upgrade" | "encapsulation" | "resumed" => differs(&flow[key]),
+        "outcome_any" => {
+            let any = strings(want);
+            (!any.iter().any(|w| flow["outcome"] == *w))
+                .then(|| format!("expected {want}, reported {}", flow["outcome"]))
+        }
+        "cause" | "cause_any" => {
+            let any = strings(want);
+            let got = flow["cause"].as_str().unwrap_or_default();
+            (!any.iter().any(|w| code_of(w) == Some(got)))
+                .then(|| format!("expected {want}, reported {}", flow["cause"]))
+        }
+        "findings" => {
+            let got = codes(flow);
+            let missing: Vec<_> =
+                strings(want).into_iter().filter(|w| !got.iter().any(|g| Some(*g) == code_of(w))).collect();
+            (!missing.is_empty()).then(|| format!("{missing:?} not among {got:?}"))
+        }
+        "silent" => {
+            let got = codes(flow);
+            let wrong: Vec<_> = strings(want).into_iter().filter(|w| got.contains(w)).collect();
+            (!wrong.is_empty()).then(|| format!("{wrong:?} reported"))
+        }
+        "no_errors" => {
+            let all = flow["findings"].as_array().expect("an array");
+            let errors: Vec<_> = all.iter().filter(|f| f["severity"] == "error").map(|f| &f["code"]).collect();
+            (!errors.is_empty() || has(&flow["cause"])).then(|| format!("errors {errors:?}, cause {}", flow["cause"]))
+        }
+        "version" | "cipher_suite" => differs(&flow[key]["name"]),
+        "hello_retry" => differs(&Value::from(flow[key].as_bool().unwrap_or(false))),
+        "gaps" => differs(&Value::from(flow[key].as_array().map_or(0, Vec::len))),
+        "client_auth" => {
+            let got = &flow[key];
+            let wrong = want.as_table().expect("a table").iter().find(|(k, v)| json(v) != got[k.as_str()]);
+            wrong.map(|(k, v)| format!("{k}: expected {v}, reported {got}"))
+        }
+        "alert" => {
+            let alerts = flow["alerts"].as_array().cloned().unwrap_or_default();
+            let found = alerts.iter().any(|a| {
+                want.as_table().expect("a table").iter().all(|(k, v)| match k.as_str() {
+                    "from" | "level" => json(v) == a[k.as_str()],
+                    "id" | "name" => json(v) == a["description"][k.as_str()],
+                    other => panic!("alert.{other} is not known"),
+                })
+            });
+            (!found).then(|| format!("{want} not among {}", Value::from(alerts)))
+        }
+        other => panic!("`{other}` of [expect] is not known"),
+    }
+}
+
+/// The program's spelling of a code in a description: codes of alerts may stand without their prefix.
+fn code_of(word: &str) -> Option<&'static str> {
+    diagnose::rule(word).or_else(|| diagnose::rule(&format!("alert-{word}"))).map(|r| r.code)
+}
+
+/// Codes that descriptions name, as what must not be reported or as one of several, and no rule has yet.
+const FUTURE: &[&str] = &[
+    "cert-type-cipher-mismatch",
+    "client-sigalg-mismatch",
+    "early-data-accepted",
+    "early-data-rejected",
+    "post-handshake-auth-requested",
+    "renegotiation-client",
+    "resumption-ok",
+    "tcp-icmp-unreachable",
+];
+
+#[test]
+fn descriptions_name_codes_that_exist() {
+    let mut unknown = BTreeSet::new();
+    for g in goldens().iter().filter(|g| !is_skipped(&g.name)) {
+        let tables = g.expect().get("each").and_then(Toml::as_array).into_iter().flatten().filter_map(Toml::as_table);
+        for table in tables.chain([g.expect()]) {
+            for key in ["cause", "cause_any", "findings", "silent"] {
+                unknown.extend(table.get(key).map(strings).into_iter().flatten().filter(|c| code_of(c).is_none()));
+            }
+        }
+    }
+    assert_eq!(unknown.into_iter().collect::<Vec<_>>(), FUTURE, "codes without a rule, and those said to be");
+}
+
+fn strings(v: &Toml) -> Vec<&str> {
+    match v {
+        Toml::String(s) => vec![s],
+        Toml::Array(a) => a.iter().map(|s| s.as_str().expect("a string")).collect(),
+        other => panic!("{other} is neither a string nor an array"),
+    }
+}
+
+fn json(v: &Toml) -> Value {
+    serde_json::to_value(v).expect("TOML of descriptions is JSON")
+}
+
+#[test]
+fn what_real_programs_send_is_not_called_malformed() {
+    for g in goldens().iter().filter(|g| g.name.starts_with("good/") || g.name.starts_with("guide/")) {
+        for flow in flows(&g.document) {
+            let found = flow["findings"].as_array().unwrap().iter().find(|f| f["code"] == "tls-malformed-message");
+            assert_eq!(found.map(|f| &f["detail"]), None, "{}", g.name);
+        }
+    }
+}
+
+#[test]
+fn every_frame_is_accounted_for() {
+    for g in goldens() {
+        let source = &g.document["sources"][0];
+        let skipped: u64 =
+            source["packets"]["skipped"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+        let decoded = source["packets"]["decoded"].as_u64().unwrap();
+        assert_eq!(source["frames"].as_u64(), Some(decoded + skipped), "{}: {}", g.name, source["packets"]);
+        let problems = source["problems"].as_array().unwrap().len();
+        assert_eq!(
+            source["complete"] == false,
+            problems > 0,
+            "{}: damage and nothing said of it, or the reverse",
+            g.name
+        );
+    }
+}
+
+#[test]
+fn formats_agree() {
+    for g in goldens() {
+        let lines = g.report.write("ndjson");
+        let mut lines: Vec<Value> =
+            lines.lines().map(|l| serde_json::from_str(l).expect("each line is JSON")).collect();
+        let mut last = lines.pop().expect("a summary");
+        assert_eq!(last["type"], "summary", "{}", g.name);
+        for line in &mut lines {
+            let kind = line.as_object_mut().unwrap().remove("type");
+            assert_eq!(kind, Some("flow".into()), "{}", g.name);
+        }
+        assert_eq!(Value::from(lines), g.document["flows"], "{}", g.name);
+        let members = last.as_object_mut().unwrap();
+        members.remove("type");
+        for key in ["schema_version", "tool", "sources"] {
+            assert_eq!(members.remove(key).as_ref(), Some(&g.document[key]), "{}: {key}", g.name);
+        }
+        assert_eq!(last, g.document["summary"], "{}", g.name);
+    }
+}
+
+#[test]
+fn summaries_count_each_flow_once() {
+    for g in goldens() {
+        let s = &g.document["summary"];
+        let all = flows(&g.document);
+        assert_eq!(s["flows"], all.len(), "{}", g.name);
+        for outcome in ["established", "failed", "rejected", "incomplete"] {
+            assert_eq!(s[outcome], all.iter().filter(|f| f["outcome"] == outcome).count(), "{}: {outcome}", g.name);
+        }
+        for severity in ["error", "warning", "info"] {
+            let findings = all.iter().flat_map(|f| f["findings"].as_array().unwrap());
+            assert_eq!(s["findings"][severity], findings.filter(|f| f["severity"] == severity).count(), "{}", g.name);
+        }
+    }
+}
+
+#[test]
+fn findings_name_frames_of_their_flow() {
+    for g in goldens() {
+        for flow in flows(&g.document) {
+            let range = flow["first_frame"].as_u64().unwrap()..=flow["last_frame"].as_u64().unwrap();
+            for f in flow["findings"].as_array().unwrap() {
+                let frames: Vec<_> = f["frames"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+                assert!(
+                    frames.iter().all(|n| range.contains(n)),
+                    "{}: {} at {frames:?} of {range:?}",
+                    g.name,
+                    f["code"]
+                );
+                for text in ["title", "detail", "remedy"] {
+                    let text = f[text].as_str().unwrap_or_default();
+                    assert!(!text.contains("  ") && !text.contains(" ,"), "{}: {}: {text:?}", g.name, f["code"]);
+                }
+                assert!(
+                    f["explains_failure"] == false || !frames.is_empty(),
+                    "{}: {} without evidence",
+                    g.name,
+                    f["code"]
+                );
+            }
+            if let Some(cause) = flow["cause"].as_str() {
+                assert!(codes(flow).contains(&cause), "{}: the cause {cause} is no finding", g.name);
+                assert!(matches!(flow["outcome"].as_str(), Some("failed" | "rejected")), "{}: {cause}", g.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn reports_are_the_same_each_time_and_drive_no_terminal() {
+    for g in goldens() {
+        let path = support::capture(&g.name);
+        let again = support::Reported::of(std::fs::File::open(path).unwrap(), &g.name);
+        for format in ["json", "text"] {
+            let text = g.report.write(format);
+            assert!(text == again.write(format), "{}: {format} differs from run to run", g.name);
+            assert_eq!(support::drives_a_terminal(&text), None, "{}: {format}", g.name);
+        }
+    }
+}
+
+/// Captures whose whole JSON report is kept.
+const SNAPSHOTS: &[&str] = &[
+    "good/mtls-12",
+    "good/mtls-13",
+    "good/resumed-psk-13",
+    "good/hello-retry-13",
+    "good/tls-10",
+    "good/ocsp-staple-12",
+    "guide/1-version-client-12-server-13",
+    "guide/2-unknown-ca-12",
+    "guide/5-client-cert-missing-12",
+    "guide/5-client-cert-missing-13",
+    "transport/refused",
+    "transport/tls-to-ssh",
+    "damaged/cut-file-12",
+    "damaged/qinq-13",
+    "damaged/resent-other-bytes-12",
+];
+
+#[test]
+fn whole_reports_are_as_reviewed() {
+    for name in SNAPSHOTS {
+        let mut document = golden(name).document.clone();
+        assert_eq!(document["tool"]["version"], env!("CARGO_PKG_VERSION"));
+        document["tool"]["version"] = "of the crate".into();
+        snapshot(name, "json", &pretty(&document));
+    }
+}
+
+#[test]
+fn whole_texts_are_as_reviewed() {
+    for name in ["good/mtls-13", "guide/5-client-cert-missing-12", "damaged/cut-file-12"] {
+        snapshot(name, "text", &golden(name).report.write("text"));
+    }
+}
+
+fn snapshot(name: &str, kind: &str, content: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(format!("{}.{kind}", name.replace('/', "__")), content));
+}

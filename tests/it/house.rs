@@ -1,0 +1,443 @@
+//! The house rules that a compiler does not check.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tlscope::diagnose;
+use tlscope::reader::Reader;
+use tlscope::tls::ext::{self, EXTENSIONS, Place};
+use tlscope::tls::handshake::Extensions;
+
+use crate::support::{codes, files, flows, goldens, root};
+
+/// Lines a file of `src` may have, its tests apart.
+const LINES: usize = 600;
+
+/// Files that are one long table.
+const TABLES: &[&str] = &["tls/names/cipher_table.rs"];
+
+/// Rules that no capture of `testdata` shows, with the file of `src/diagnose` whose unit tests show them.
+const NOT_IN_CAPTURES: &[(&str, &str)] = &[
+    ("capture-limit-reached", "capture.rs"),
+    ("rst-injected-suspected", "capture.rs"),
+    ("plaintext-to-tls-port", "wrong_protocol.rs"),
+    ("client-hello-not-acked", "hello.rs"),
+    ("sni-is-ip", "hello.rs"),
+    ("sni-invalid", "hello.rs"),
+    ("sslv2-hello", "hello.rs"),
+    ("sslv2-negotiated", "version.rs"),
+    ("sslv3-negotiated", "version.rs"),
+    ("downgrade-sentinel", "version.rs"),
+    ("selected-version-not-offered", "server_hello.rs"),
+    ("selected-cipher-not-offered", "server_hello.rs"),
+    ("selected-group-not-offered", "server_hello.rs"),
+    ("hrr-loop", "server_hello.rs"),
+    ("compression-negotiated", "server_hello.rs"),
+    ("no-secure-renegotiation", "server_hello.rs"),
+    ("cipher-export", "cipher.rs"),
+    ("cipher-rc4", "cipher.rs"),
+    ("cipher-des", "cipher.rs"),
+    ("cipher-3des", "cipher.rs"),
+    ("cipher-md5-mac", "cipher.rs"),
+    ("explicit-curve", "key_exchange.rs"),
+    ("heartbleed-attempt", "key_exchange.rs"),
+    ("heartbleed-response", "key_exchange.rs"),
+    ("server-cert-expiring", "server_cert.rs"),
+    ("chain-wrong-order", "chain.rs"),
+    ("chain-unrelated-cert", "chain.rs"),
+    ("chain-root-included", "chain.rs"),
+    ("intermediate-not-ca", "chain.rs"),
+    ("server-cert-key-usage", "chain.rs"),
+    ("md5-signature", "chain.rs"),
+    ("ec-key-weak", "chain.rs"),
+    ("x509-v1", "chain.rs"),
+    ("ocsp-staple-expired", "revocation.rs"),
+    ("client-cert-missing-http-400", "client_auth.rs"),
+    ("ca-list-empty", "client_auth.rs"),
+    ("certificate-verify-missing", "client_auth.rs"),
+    ("client-chain-incomplete", "client_cert.rs"),
+    ("client-cert-weak-key", "client_cert.rs"),
+    ("client-cert-sha1", "client_cert.rs"),
+    ("client-cert-rejected", "client_cert.rs"),
+    ("alert-unexpected-message", "alert.rs"),
+    ("alert-bad-record-mac", "alert.rs"),
+    ("alert-record-overflow", "alert.rs"),
+    ("alert-handshake-failure", "alert.rs"),
+    ("alert-illegal-parameter", "alert.rs"),
+    ("alert-decrypt-error", "alert.rs"),
+    ("alert-too-many-cids-requested", "alert.rs"),
+    ("alert-protocol-version", "alert.rs"),
+    ("alert-insufficient-security", "alert.rs"),
+    ("alert-internal-error", "alert.rs"),
+    ("alert-inappropriate-fallback", "alert.rs"),
+    ("alert-missing-extension", "alert.rs"),
+    ("alert-unsupported-extension", "alert.rs"),
+    ("alert-unknown-psk-identity", "alert.rs"),
+    ("alert-no-application-protocol", "alert.rs"),
+    ("alert-unknown", "alert.rs"),
+    ("rst-during-hello", "ending.rs"),
+    ("rst-during-client-flight", "ending.rs"),
+    ("rst-during-finished", "ending.rs"),
+    ("fin-during-cert-flight", "ending.rs"),
+    ("fin-during-finished", "ending.rs"),
+    ("tls-malformed-message", "malformed.rs"),
+    ("record-too-long", "malformed.rs"),
+];
+
+/// A file of `src` without its tests and comments.
+struct Source {
+    /// Path below `src`, with `/`.
+    name: String,
+    /// The top-level module it belongs to.
+    module: String,
+    /// Its text up to the tests at its end.
+    code: String,
+}
+
+/// Every file of `src` that is no test.
+fn sources() -> Vec<Source> {
+    let top = root().join("src");
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(&top).unwrap().to_string_lossy().replace('\\', "/");
+        let code = without_tests(&fs::read_to_string(&path).unwrap());
+        let module = name.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
+        Source { name, module, code }
+    };
+    let all: Vec<_> = files(&top, "rs").into_iter().map(read).collect();
+    all.into_iter().filter(|s| !is_test(&s.name)).collect()
+}
+
+/// The text up to the module of tests at its end.
+fn without_tests(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    let end = lines.windows(2).position(|w| w[0] == "#[cfg(test)]" && w[1].ends_with("mod tests {"));
+    lines[..end.unwrap_or(lines.len())].join("\n")
+}
+
+/// A file that is compiled for tests only.
+fn is_test(name: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or_default();
+    file == "tests.rs" || file == "testing.rs" || name.contains("/tests/")
+}
+
+/// The modules in the order of `lib.rs`.
+fn order() -> Vec<String> {
+    let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let names = lib.lines().filter_map(|l| l.trim().strip_prefix("pub mod ")?.strip_suffix(';'));
+    names.map(str::to_owned).collect()
+}
+
+/// Names that follow `crate::` in code: `crate::a::B`, `crate::{a, b::C}`.
+fn uses(code: &str) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    let lines = code.lines().filter(|l| !l.trim_start().starts_with("//"));
+    let code = lines.collect::<Vec<_>>().join("\n");
+    for (at, _) in code.match_indices("crate::") {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            out.extend(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut item = true;
+        for (i, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => item = true,
+                _ if item && !c.is_whitespace() => {
+                    out.extend(word(&list[i..]));
+                    item = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    out
+}
+
+fn word(s: &str) -> Option<String> {
+    let end = s.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(s.len());
+    (end > 0).then(|| s[..end].to_owned())
+}
+
+#[test]
+fn a_module_uses_only_modules_above_it() {
+    let order = order();
+    assert!(order.len() > 12 && order[0] == "span", "{order:?}");
+    let place = |m: &str| order.iter().position(|o| o == m);
+    let mut wrong = Vec::new();
+    for s in sources().iter().filter(|s| s.module != "lib" && s.module != "main") {
+        let Some(own) = place(&s.module) else {
+            wrong.push(format!("{} belongs to no module of lib.rs", s.name));
+            continue;
+        };
+        for used in uses(&s.code) {
+            match place(&used) {
+                Some(at) if at > own => wrong.push(format!("{} uses {used}, which stands below {}", s.name, s.module)),
+                Some(_) => {}
+                None => wrong.push(format!("{} uses crate::{used}, which is no module of lib.rs", s.name)),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // The check sees what it must.
+    let seen = uses("use crate::{a::X, b::{C, D},\n    e};\nfn f() { crate::g::h(); $crate::no }\n// crate::no\n");
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["a", "b", "e", "g"]);
+}
+
+#[test]
+fn files_have_one_reason_to_change() {
+    let long: Vec<_> = sources()
+        .iter()
+        .map(|s| (s.name.clone(), s.code.lines().count()))
+        .filter(|(name, lines)| *lines > LINES && !TABLES.contains(&name.as_str()))
+        .collect();
+    assert!(long.is_empty(), "over {LINES} lines: {long:?}");
+    for table in TABLES {
+        assert!(root().join("src").join(table).exists(), "{table} does not exist");
+    }
+}
+
+#[test]
+fn every_rule_fires_on_one_capture_and_is_silent_on_another() {
+    let fired = |document| -> BTreeSet<&str> { flows(document).into_iter().flat_map(codes).collect() };
+    let each: Vec<_> = goldens().iter().map(|g| (&g.name, fired(&g.document))).collect();
+    let somewhere: BTreeSet<&str> = each.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
+    let mut wrong = Vec::new();
+    for rule in diagnose::rules() {
+        let code = rule.code;
+        let allowed = NOT_IN_CAPTURES.iter().find(|n| n.0 == code);
+        match (somewhere.contains(code), allowed) {
+            (true, None) => {}
+            (true, Some(_)) => wrong.push(format!("{code} fires on a capture: take it out of NOT_IN_CAPTURES")),
+            (false, None) => wrong.push(format!("{code} fires on no capture")),
+            (false, Some((_, file))) => {
+                let text = fs::read_to_string(root().join("src/diagnose").join(file)).unwrap_or_default();
+                let tests = if is_test(file) { &text } else { text.split("#[cfg(test)]").nth(1).unwrap_or_default() };
+                if !tests.contains(&format!("\"{code}\"")) {
+                    wrong.push(format!("{code}: no unit test of {file} names it"));
+                }
+            }
+        }
+        if each.iter().all(|(_, codes)| codes.contains(code)) {
+            wrong.push(format!("{code} fires on every capture"));
+        }
+    }
+    for (code, _) in NOT_IN_CAPTURES {
+        if diagnose::rule(code).is_none() {
+            wrong.push(format!("NOT_IN_CAPTURES names {code}, which is no rule"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} complaints:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn captures_fire_rules_only() {
+    for g in goldens() {
+        for code in flows(&g.document).into_iter().flat_map(codes) {
+            assert!(diagnose::rule(code).is_some(), "{}: {code}", g.name);
+        }
+    }
+}
+
+#[test]
+fn every_code_has_a_page_with_all_headings() {
+    for (code, _, title) in diagnose::index() {
+        let page = diagnose::explain_page(code).unwrap_or_else(|| panic!("{code} has no page"));
+        assert!(page.starts_with(code) && page.contains(title), "{page}");
+        for heading in ["What", "Why it matters", "How sure", "Fix", "How to verify", "References"] {
+            assert!(page.contains(&format!("\n{heading}\n  ")), "{code}: no {heading}");
+        }
+    }
+}
+
+#[test]
+fn every_limit_is_used() {
+    let limits = fs::read_to_string(root().join("src/limits.rs")).unwrap();
+    let names: Vec<_> =
+        limits.lines().filter_map(|l| l.strip_prefix("pub const ")?.split_once(':')).map(|(name, _)| name).collect();
+    assert!(names.len() > 20, "{names:?}");
+    let sources = sources();
+    for name in names {
+        let used = sources.iter().filter(|s| s.name != "limits.rs").any(|s| has_word(&s.code, name));
+        assert!(used, "limits::{name} is used nowhere");
+    }
+}
+
+fn has_word(text: &str, name: &str) -> bool {
+    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    text.lines().filter(|l| !l.trim_start().starts_with("//")).any(|line| {
+        line.match_indices(name)
+            .any(|(at, _)| !is_part(line[..at].chars().next_back()) && !is_part(line[at + name.len()..].chars().next()))
+    })
+}
+
+#[test]
+fn nothing_names_a_place_of_one_machine() {
+    let places = ["/home/", "/root/", "/work/", "/Users/", "C:\\Users", "/../shared"];
+    let mut all = files(&root().join("src"), "rs");
+    for folder in ["benches", "fuzz", "testdata"] {
+        for ending in ["rs", "toml", "md", "py"] {
+            all.extend(files(&root().join(folder), ending));
+        }
+    }
+    all.extend(
+        ["README.md", "CHANGELOG.md", "SECURITY.md", "Cargo.toml"]
+            .map(|n| root().join(n))
+            .into_iter()
+            .filter(|p| p.exists()),
+    );
+    for path in all.iter().filter(|p| !in_target(p)) {
+        let text = fs::read_to_string(path).unwrap();
+        for place in places {
+            assert!(!text.contains(place), "{} names {place}", path.display());
+        }
+    }
+    for ending in ["pcapng", "pcap"] {
+        for path in files(&root().join("testdata"), ending) {
+            let bytes = fs::read(&path).unwrap();
+            for place in places {
+                let found = bytes.windows(place.len()).any(|w| w == place.as_bytes());
+                assert!(!found, "{} names {place}", path.display());
+            }
+        }
+    }
+}
+
+fn in_target(path: &Path) -> bool {
+    path.components().any(|c| c.as_os_str() == "target")
+}
+
+#[test]
+fn captures_are_small() {
+    let mut all = 0;
+    for ending in ["pcapng", "pcap", "gz"] {
+        for path in files(&root().join("testdata"), ending) {
+            let len = fs::metadata(&path).unwrap().len();
+            assert!(len <= 64 << 10, "{} has {len} bytes", path.display());
+            all += len;
+        }
+    }
+    assert!((1..=1536 << 10).contains(&all), "all captures: {all} bytes");
+}
+
+#[test]
+fn tables_of_the_readme_are_the_generated_ones() {
+    let Ok(readme) = fs::read_to_string(root().join("README.md")) else {
+        eprintln!("SKIPPED: there is no README.md yet");
+        return;
+    };
+    assert!(
+        readme.contains(diagnose::markdown_table().trim_end()),
+        "the table of codes in README.md is not this one:\n{}",
+        diagnose::markdown_table()
+    );
+}
+
+/// One good content for each extension, written by hand from its specification: type, message, content.
+#[rustfmt::skip]
+const SAMPLES: &[(u16, Place, &str)] = &[
+    (0, Place::ClientHello, "000e 00 000b 6578616d706c652e636f6d"),        // RFC 6066, section 3
+    (0, Place::ServerHello, ""),
+    (1, Place::ClientHello, "01"),                                          // RFC 6066, section 4
+    (2, Place::ClientHello, ""),                                            // RFC 6066, section 5
+    (3, Place::ClientHello, "0001 00"),                                     // RFC 6066, section 6
+    (4, Place::ClientHello, ""),                                            // RFC 6066, section 7
+    (5, Place::ClientHello, "01 0000 0000"),                                // RFC 6066, section 8
+    (5, Place::ServerHello, ""),
+    (9, Place::ClientHello, "01 00"),                                       // RFC 6091, section 3.1
+    (10, Place::ClientHello, "0004 001d 0017"),                             // RFC 8446, section 4.2.7
+    (11, Place::ClientHello, "01 00"),                                      // RFC 8422, section 5.1.2
+    (12, Place::ClientHello, "05 616c696365"),                              // RFC 5054, section 2.8.1
+    (13, Place::ClientHello, "0002 0804"),                                  // RFC 8446, section 4.2.3
+    (14, Place::ClientHello, "0002 0001 00"),                               // RFC 5764, section 4.1.1
+    (15, Place::ClientHello, "01"),                                         // RFC 6520, section 2
+    (16, Place::ClientHello, "000c 02 6832 08 687474702f312e31"),           // RFC 7301, section 3.1
+    (16, Place::EncryptedExtensions, "0003 02 6832"),
+    (17, Place::ClientHello, "0007 02 0004 0000 0000"),                     // RFC 6961, section 2.2
+    (18, Place::ClientHello, ""),                                           // RFC 6962, section 3.3.1
+    (19, Place::ClientHello, "02 02 00"),                                   // RFC 7250, section 3
+    (19, Place::ServerHello, "02"),
+    (20, Place::ClientHello, "01 00"),                                      // RFC 7250, section 3
+    (21, Place::ClientHello, "00000000"),                                   // RFC 7685, section 3
+    (22, Place::ClientHello, ""),                                           // RFC 7366, section 2
+    (23, Place::ClientHello, ""),                                           // RFC 7627, section 5.1
+    (24, Place::ClientHello, "01 00 01 02"),                                // RFC 8472, section 2
+    (27, Place::ClientHello, "02 0002"),                                    // RFC 8879, section 3
+    (28, Place::ClientHello, "4001"),                                       // RFC 8449, section 4
+    (33, Place::ClientHello, ""),                                           // RFC 8773, section 5.1
+    (34, Place::ClientHello, "0002 0403"),                                  // RFC 9345, section 4.1.1
+    (35, Place::ClientHello, ""),                                           // RFC 5077, section 3.2
+    (35, Place::ClientHello, "c0ffee"),
+    (40, Place::ClientHello, "0005 001d 0001 aa"),                          // draft-ietf-tls-tls13-22 and before
+    (41, Place::ClientHello, "0007 0001 aa 00000000 0021 20 0000000000000000000000000000000000000000000000000000000000000000"),
+    (41, Place::ServerHello, "0000"),                                       // RFC 8446, section 4.2.11
+    (42, Place::ClientHello, ""),                                           // RFC 8446, section 4.2.10
+    (42, Place::NewSessionTicket, "00004000"),
+    (43, Place::ClientHello, "04 0304 0303"),                               // RFC 8446, section 4.2.1
+    (43, Place::ServerHello, "0304"),
+    (44, Place::ClientHello, "0001 aa"),                                    // RFC 8446, section 4.2.2
+    (45, Place::ClientHello, "01 01"),                                      // RFC 8446, section 4.2.9
+    (46, Place::NewSessionTicket, "00004000"),                              // draft-ietf-tls-tls13-20 and before
+    (47, Place::ClientHello, "0004 0002 3000"),                             // RFC 8446, section 4.2.4
+    (48, Place::CertificateRequest, "0008 05 0603551d0f 0000"),             // RFC 8446, section 4.2.5
+    (49, Place::ClientHello, ""),                                           // RFC 8446, section 4.2.6
+    (50, Place::ClientHello, "0002 0804"),                                  // RFC 8446, section 4.2.3
+    (51, Place::ClientHello, "0024 001d 0020 0000000000000000000000000000000000000000000000000000000000000001"),
+    (51, Place::ServerHello, "001d 0020 0000000000000000000000000000000000000000000000000000000000000001"),
+    (51, Place::HelloRetryRequest, "0017"),                                 // RFC 8446, section 4.2.8
+    (54, Place::ClientHello, "02 c1d0"),                                    // RFC 9146, section 3
+    (58, Place::ClientHello, "01 00"),                                      // RFC 9149, section 3
+    (62, Place::ClientHello, "01 01"),                                      // draft-ietf-tls-tlsflags
+    (0x3374, Place::ClientHello, ""),                                       // draft-agl-tls-nextprotoneg
+    (0x3374, Place::ServerHello, "02 6832"),
+    (0x4469, Place::ClientHello, "0003 02 6832"),                           // draft-vvv-tls-alps
+    (0x44cd, Place::ClientHello, "0003 02 6832"),
+    (0x7550, Place::ClientHello, ""),                                       // draft-balfanz-tls-channelid
+    (0xca34, Place::ClientHello, "0003 02 8701"),                           // draft-ietf-tls-trust-anchor-ids
+    (0xfd00, Place::ClientHello, "02 000a"),                                // RFC 9849, section 5.1
+    (0xfe0d, Place::ClientHello, "01"),                                     // RFC 9849, section 5: inner
+    (0xfe0d, Place::ClientHello, "00 0001 0001 2a 0001 aa 0001 bb"),        // outer
+    (0xff01, Place::ClientHello, "00"),                                     // RFC 5746, section 3.2
+    (0xffce, Place::ClientHello, "1301 001d 0001 aa 0001 bb 0001 cc"),      // draft-ietf-tls-esni-02, section 5
+];
+
+#[test]
+fn every_known_extension_decodes() {
+    for codec in EXTENSIONS {
+        assert!(SAMPLES.iter().any(|s| s.0 == codec.kind.0), "{} has no sample", codec.kind);
+    }
+    for (kind, place, hex) in SAMPLES {
+        let digits: String = hex.split(' ').collect();
+        let content: Vec<u8> =
+            (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(&digits[i..i + 2], 16).unwrap()).collect();
+        let decode = |content: &[u8]| {
+            let mut block = kind.to_be_bytes().to_vec();
+            block.extend(u16::try_from(content.len()).unwrap().to_be_bytes());
+            block.extend(content);
+            let mut out = Extensions::default();
+            ext::read(&mut Reader::new(&block), *place, &mut out).expect("the block is whole");
+            assert_eq!(out.misplaced, None, "{kind} in {place:?}");
+            out.malformed.is_empty()
+        };
+        let known = EXTENSIONS.iter().find(|c| c.kind.0 == *kind);
+        assert!(known.is_some(), "{kind} is not known");
+        assert!(decode(&content), "{kind} in {place:?}: {hex}");
+        // A cut content is damage, unless it says nothing or any bytes would do.
+        let any_will_do = [21, 35, 40].contains(kind); // 40 had another meaning besides
+        for len in (0..content.len()).filter(|_| !any_will_do) {
+            let may_be_empty = len == 0 && [0, 42].contains(kind);
+            assert!(may_be_empty || !decode(&content[..len]), "{kind} in {place:?}: {hex} cut to {len} bytes");
+        }
+        let mut more = content.clone();
+        more.push(0);
+        assert!(any_will_do || !decode(&more), "{kind} in {place:?}: {hex} and a byte more");
+    }
+}
