@@ -182,11 +182,9 @@ impl<'a> Reader<'a> {
                 self.pos = self.pos.saturating_add(n);
                 Ok(b)
             }
-            None => Err(DecodeError {
-                what,
-                at: self.at(),
-                kind: DecodeErrorKind::Short { need: n, have: self.left() },
-            }),
+            None => {
+                Err(DecodeError { what, at: self.at(), kind: DecodeErrorKind::Short { need: n, have: self.left() } })
+            }
         }
     }
 
@@ -247,9 +245,8 @@ impl<'a> Reader<'a> {
         let n = self.take(what, width)?.iter().fold(0usize, |v, b| (v << 8) | usize::from(*b));
         let base = self.at();
         let have = self.left();
-        let data = self
-            .take(what, n)
-            .map_err(|_| DecodeError { what, at, kind: DecodeErrorKind::Short { need: n, have } })?;
+        let data =
+            self.take(what, n).map_err(|_| DecodeError { what, at, kind: DecodeErrorKind::Short { need: n, have } })?;
         self.record(what, at, width.saturating_add(n));
         Ok(Reader { data, pos: 0, base, depth: self.depth.saturating_add(1), recorder: self.recorder })
     }
@@ -331,7 +328,9 @@ impl<'a> Reader<'a> {
         let mut out = Vec::with_capacity(self.left() / 2);
         while !self.is_empty() {
             let v = self.u16(what)?;
-            if self.is_recording() && let Some((text, topic)) = name(v) {
+            if self.is_recording()
+                && let Some((text, topic)) = name(v)
+            {
                 self.meaning(|| text);
                 self.topic(topic);
             }

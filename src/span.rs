@@ -63,12 +63,68 @@ impl Side {
             Self::B => Self::A,
         }
     }
+}
 
-    /// 0 for `A`, 1 for `B`: to index a pair.
-    pub const fn index(self) -> usize {
-        match self {
-            Self::A => 0,
-            Self::B => 1,
+/// Something that each side has one of; indexed by [`Side`], so that no index can be wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Pair<T> {
+    /// Of side A.
+    pub a: T,
+    /// Of side B.
+    pub b: T,
+}
+
+impl<T> Pair<T> {
+    /// From both sides' own.
+    pub const fn new(a: T, b: T) -> Self {
+        Self { a, b }
+    }
+
+    /// Side A's, then side B's.
+    pub fn iter(&self) -> std::array::IntoIter<&T, 2> {
+        self.into_iter()
+    }
+
+    /// Side A's, then side B's.
+    pub fn iter_mut(&mut self) -> std::array::IntoIter<&mut T, 2> {
+        self.into_iter()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Pair<T> {
+    type Item = &'a T;
+    type IntoIter = std::array::IntoIter<&'a T, 2>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        [&self.a, &self.b].into_iter()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a mut Pair<T> {
+    type Item = &'a mut T;
+    type IntoIter = std::array::IntoIter<&'a mut T, 2>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        [&mut self.a, &mut self.b].into_iter()
+    }
+}
+
+impl<T> std::ops::Index<Side> for Pair<T> {
+    type Output = T;
+
+    fn index(&self, side: Side) -> &T {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+}
+
+impl<T> std::ops::IndexMut<Side> for Pair<T> {
+    fn index_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
         }
     }
 }
@@ -88,14 +144,6 @@ impl Role {
         match self {
             Self::Client => Self::Server,
             Self::Server => Self::Client,
-        }
-    }
-
-    /// 0 for the client, 1 for the server: to index a pair.
-    pub const fn index(self) -> usize {
-        match self {
-            Self::Client => 0,
-            Self::Server => 1,
         }
     }
 

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 
 use super::open_flow::{Keep, OpenFlow};
 use super::{FlowReport, Options, report, side_of};
-use crate::capture::{self, Source};
+use crate::capture::{self, Frame, Source};
 use crate::flow::{Endpoint, Endpoints, FlowKey, Mark};
 use crate::limits;
-use crate::packet::{Decoder, Packet};
+use crate::packet::{Decoder, Packet, Skip};
+use crate::reader::Field;
 use crate::span::{FrameNo, Side, Timestamp};
 use crate::tls::handshake::Context;
-use crate::tls::{self, Event, Extents};
 use crate::tls::names::{AlertDescription, ContentType, HandshakeType};
-use crate::reader::Field;
+use crate::tls::{self, Event, Extents};
 use crate::x509;
 
 /// Which flow of an input.
@@ -73,6 +73,12 @@ pub struct FrameBytes {
     pub data: Vec<u8>,
     /// Length on the wire.
     pub orig_len: u32,
+}
+
+impl FrameBytes {
+    fn of(frame: &Frame<'_>) -> Self {
+        Self { time: frame.time, data: frame.data.to_vec(), orig_len: frame.orig_len }
+    }
 }
 
 /// A flow with its messages and frames.
@@ -156,6 +162,7 @@ pub fn detail(source: &mut dyn Source, which: &FlowRef, options: &Options) -> Re
     let mut keeper = Keeper::default();
     let mut flow: Option<OpenFlow> = None;
     let mut frames = BTreeMap::new();
+    let mut fragments: BTreeMap<FrameNo, FrameBytes> = BTreeMap::new();
     let (mut held, mut omitted) = (0usize, 0u64);
     let mut before = Timestamp(0);
     let mut ended = true;
@@ -166,7 +173,17 @@ pub fn detail(source: &mut dyn Source, which: &FlowRef, options: &Options) -> Re
         }
         let time = frame.time.unwrap_or(before);
         before = before.max(time);
-        let Packet::Tcp(seg) = decoder.decode(&frame) else { continue };
+        let seg = match decoder.decode(&frame) {
+            Packet::Tcp(seg) => seg,
+            // It may turn out to be a part of this flow when its last fragment comes.
+            Packet::Skipped(Skip::FragmentHeld) => {
+                if fragments.len() < limits::FRAGMENT_DATAGRAMS {
+                    fragments.insert(frame.no, FrameBytes::of(&frame));
+                }
+                continue;
+            }
+            _ => continue,
+        };
         let src = Endpoint { ip: seg.src, port: seg.src_port };
         let dst = Endpoint { ip: seg.dst, port: seg.dst_port };
         if frame.no < which.first || FlowKey::new(src, dst).0 != key {
@@ -178,8 +195,8 @@ pub fn detail(source: &mut dyn Source, which: &FlowRef, options: &Options) -> Re
         f.segment(side_of(&which.ends, src), &seg, mark, &mut certificates, &mut keeper);
         held = held.saturating_add(frame.data.len());
         if frames.len() < limits::DETAIL_FRAMES && held <= limits::DETAIL_BYTES {
-            let bytes = FrameBytes { time: frame.time, data: frame.data.to_vec(), orig_len: frame.orig_len };
-            frames.insert(frame.no, bytes);
+            frames.insert(frame.no, FrameBytes::of(&frame));
+            frames.extend(seg.pieces.iter().filter_map(|p| fragments.remove_entry(&p.span.frame)));
         } else {
             omitted = omitted.saturating_add(1);
         }

@@ -82,6 +82,8 @@ pub struct Analyzer {
     decoded: u64,
     skipped: BTreeMap<&'static str, u64>,
     unsupported: Option<(LinkType, FrameNo)>,
+    /// First packet that the snap length cut: frame, bytes kept, bytes on the wire.
+    cut: Option<(FrameNo, usize, u32)>,
     connections: u64,
     evicted_before: u64,
     pending: usize,
@@ -107,6 +109,7 @@ impl Analyzer {
             decoded: 0,
             skipped: BTreeMap::new(),
             unsupported: None,
+            cut: None,
             connections: 0,
             evicted_before: 0,
             pending: 0,
@@ -138,6 +141,9 @@ impl Analyzer {
         match decoder.decode(frame) {
             Packet::Tcp(segment) => {
                 self.decoded = self.decoded.saturating_add(1);
+                if segment.wire_len as usize > segment.payload.len() {
+                    self.cut.get_or_insert((frame.no, frame.data.len(), frame.orig_len));
+                }
                 self.segment(&segment, Mark { frame: frame.no, time });
             }
             Packet::Udp(_) | Packet::IcmpUnreachable(_) => self.decoded = self.decoded.saturating_add(1),
@@ -210,6 +216,16 @@ impl Analyzer {
                 frame: Some(frame),
                 offset: None,
                 message: format!("frame {frame}: link type {link} is not supported{rest}; capture on Ethernet or with a cooked link type (tcpdump -i any)"),
+            });
+        }
+        if let Some((frame, kept, whole)) = self.cut.take() {
+            info.problems.push(Problem {
+                frame: Some(frame),
+                offset: None,
+                message: format!(
+                    "packets were cut by the capture's snap length, the first in frame {frame} ({kept} of {whole} bytes kept): \
+                     what they said is lost; capture with -s 0"
+                ),
             });
         }
         self.sources.push(SourceReport {

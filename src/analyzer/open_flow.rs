@@ -5,7 +5,7 @@ use crate::facts::{Collector, FlowFacts};
 use crate::flow::{Connection, Endpoint, Endpoints, Mark, Payload, StreamEvent};
 use crate::limits;
 use crate::packet::Segment;
-use crate::span::Side;
+use crate::span::{Pair, Side};
 use crate::tls::{Event, Events, Session};
 use crate::x509;
 
@@ -95,17 +95,13 @@ impl OpenFlow {
         self.last = mark;
         let (id, source, first, ends) = (self.id, self.source, self.first, self.conn.ends);
         let speech = &mut self.speech;
-        let syn = [self.conn.stream(Side::A), self.conn.stream(Side::B)].map(|s| s.is_some_and(|s| s.saw_syn()));
-        let opened = self.conn.facts.syn.iter().zip(&self.conn.facts.syn_ack).map(|(a, b)| a.is_some() || b.is_some());
-        let mut start_seen = [syn[0], syn[1]];
-        for (seen, open) in start_seen.iter_mut().zip(opened) {
-            *seen |= open;
-        }
+        let opened = |side| self.conn.facts.syn[side].is_some() || self.conn.facts.syn_ack[side].is_some();
+        let start_seen = Pair::new(opened(Side::A), opened(Side::B));
         self.conn.segment(side, seg, mark, |side, event| {
             let s = speech.get_or_insert_with(|| {
                 Box::new(Speech { session: Session::default(), facts: FlowFacts::new(id, source, ends, first) })
             });
-            s.take(side, event, !start_seen[side.index()], certificates, keep);
+            s.take(side, event, !start_seen[side], certificates, keep);
         });
         let Some(s) = self.speech.as_ref() else { return };
         if !self.not_tls && s.session.is_not_tls() {
@@ -197,8 +193,8 @@ impl Speech {
         let mut out = Tee { to: Collector { facts: &mut self.facts, certificates }, keep };
         match event {
             StreamEvent::Data(p) => {
-                if mid_stream && out.to.facts.sides[side.index()].start.is_none() {
-                    out.to.facts.sides[side.index()].mid_stream = true;
+                if mid_stream && out.to.facts.sides[side].start.is_none() {
+                    out.to.facts.sides[side].mid_stream = true;
                 }
                 if out.to.facts.first_bytes == 0 {
                     out.to.facts.first_bytes = fnv1a(&p);

@@ -11,7 +11,7 @@ use crate::report;
 /// Says why a TLS or mTLS handshake failed, how sure that is, whose side to look at and what to change.
 #[derive(Debug, Parser)]
 #[command(name = "tlscope", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Examples:
+#[command(after_long_help = "Examples:
   tlscope incident.pcapng                        open a capture in the terminal UI
   tlscope report incident.pcapng                 print what happened, for a log
   tlscope report --format json a.pcap b.pcap.gz  the same for a program
@@ -29,8 +29,16 @@ pub(super) struct Cli {
 /// Options of every command.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Global {
-    /// When to use colour; `NO_COLOR` and `CLICOLOR_FORCE` are honoured
-    #[arg(long, value_enum, default_value_t = Color::Auto, global = true, value_name = "WHEN")]
+    /// When to use colour: auto (on a terminal, unless `NO_COLOR` is set), always, never
+    #[arg(
+        long,
+        value_enum,
+        default_value = "auto",
+        global = true,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
     pub(super) color: Color,
     /// No progress on standard error
     #[arg(short, long, global = true)]
@@ -79,20 +87,26 @@ pub(super) enum Command {
         topic: Vec<String>,
     },
     /// Print the JSON Schema of the report
+    #[command(after_help = "Example:
+  tlscope schema > tlscope.schema.json")]
     Schema,
     /// Print a completion script for a shell
+    #[command(after_help = "Example:
+  tlscope completions bash > ~/.local/share/bash-completion/completions/tlscope")]
     Completions {
         /// The shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
     /// Print the manual page (roff)
+    #[command(after_help = "Example:
+  tlscope man | man -l -")]
     Man,
 }
 
 /// Arguments of `tlscope report`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Exit codes:
+#[command(after_long_help = "Exit codes:
   0  everything was read, no finding at or above --fail-on
   1  a finding at or above --fail-on
   2  the command line is wrong
@@ -112,8 +126,8 @@ pub(super) struct ReportArgs {
     /// Write to a file (written aside, then renamed) instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// Exit with 1 when there is a finding of this severity or worse
-    #[arg(long, value_enum, value_name = "SEVERITY")]
+    /// Exit with 1 when there is a finding of this severity or worse: error, warning or info
+    #[arg(long, value_enum, value_name = "SEVERITY", hide_possible_values = true)]
     pub(super) fail_on: Option<FailOn>,
 }
 

@@ -86,13 +86,15 @@ fn entry_page(out: &mut dyn Write, e: &Entry) -> io::Result<u8> {
 }
 
 fn unknown(what: &str) -> u8 {
-    let near: Vec<&str> = diagnose::index().map(|(c, _, _)| c).filter(|c| is_near(c, what)).take(5).collect();
-    let hint = if near.is_empty() { "`tlscope explain` lists all findings".to_owned() } else { format!("did you mean {}?", near.join(", ")) };
+    let mut near: Vec<(f64, &str)> =
+        diagnose::index().map(|(c, _, _)| (strsim::jaro_winkler(c, what), c)).filter(|(n, _)| *n > 0.8).collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let near: Vec<&str> = near.into_iter().map(|(_, c)| c).take(3).collect();
+    let hint = if near.is_empty() {
+        "`tlscope explain` lists all findings".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(", "))
+    };
     complain(&format!("nothing is known under '{what}'; {hint}"));
     USAGE
-}
-
-/// Shares a word of some length with the code.
-fn is_near(code: &str, what: &str) -> bool {
-    what.split(['-', '_', ' ']).any(|w| w.len() > 3 && code.contains(w))
 }

@@ -26,6 +26,22 @@ const USAGE: u8 = 2;
 /// An input could not be read, or is damaged; or an output could not be written.
 const DAMAGED: u8 = 3;
 
+/// The manual's section on exit codes (roff).
+const EXIT_STATUS: &str = ".SH EXIT STATUS
+.TP
+0
+Everything was read, no finding at or above \\fB\\-\\-fail\\-on\\fR.
+.TP
+1
+A finding at or above \\fB\\-\\-fail\\-on\\fR.
+.TP
+2
+The command line is wrong.
+.TP
+3
+An input cannot be opened or is damaged (what is readable is still reported), or the output cannot be written.
+";
+
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     match Cli::try_parse() {
@@ -38,8 +54,14 @@ pub fn main() -> ExitCode {
             let plain = shown.to_string();
             let safe: String = plain.split('\n').map(text::guard).collect::<Vec<_>>().join("\n");
             let written = if styled && safe == plain { shown.ansi().to_string() } else { safe };
-            let _ = if e.use_stderr() { io::stderr().write_all(written.as_bytes()) } else { io::stdout().write_all(written.as_bytes()) };
-            ExitCode::from(code)
+            if e.use_stderr() {
+                let _ = io::stderr().write_all(written.as_bytes());
+                return ExitCode::from(code);
+            }
+            ExitCode::from(output::print(|out| {
+                out.write_all(written.as_bytes())?;
+                Ok(code)
+            }))
         }
     }
 }
@@ -62,6 +84,7 @@ fn run(cli: Cli) -> u8 {
             let mut buffer = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut buffer)?;
             out.write_all(&buffer)?;
+            out.write_all(EXIT_STATUS.as_bytes())?;
             Ok(OK)
         }),
         None => open(cli),
@@ -75,7 +98,8 @@ fn open(cli: Cli) -> u8 {
         return USAGE;
     };
     if io::stdout().is_terminal() {
-        let options = crate::tui::TuiOptions { path: file, analyzer: crate::analyzer::Options::default(), filter: String::new() };
+        let options =
+            crate::tui::TuiOptions { path: file, analyzer: crate::analyzer::Options::default(), filter: String::new() };
         match crate::tui::run(options) {
             Ok(()) => OK,
             Err(e) => {

@@ -147,7 +147,8 @@ impl Progress {
         let frames = file.info().frames;
         let part = match total {
             Some(total) if total > 0 => {
-                let left = total.saturating_sub(done).saturating_mul(self.began.elapsed().as_millis() as u64) / done.max(1);
+                let left =
+                    total.saturating_sub(done).saturating_mul(self.began.elapsed().as_millis() as u64) / done.max(1);
                 format!("{} of {} MiB, {} s left", mib(done), mib(total), left / 1000)
             }
             _ => format!("{} MiB", mib(done)),

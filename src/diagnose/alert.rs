@@ -163,8 +163,12 @@ fn hit(f: &FlowFacts, is: impl Fn(AlertDescription) -> bool, why: &str, fix: &st
     let name = d.name().map_or_else(|| format!("number {}", d.0), str::to_owned);
     let level_name = if level == AlertLevel::WARNING { " as a warning" } else { "" };
     let detail = format!("{} Likely: {}", words::alert_sentence(role, d, mark), lower(why));
-    let hit = Hit::new(detail, fix).title(format!("The {role} sent the alert {name}{level_name}")).at(mark).blame(Blame::Either);
-    let ended = refusal(f).is_some_and(|r| r.alert == Some(d) || (r.alert.is_none() && r.mark.frame >= mark.frame && r.role == role));
+    let hit = Hit::new(detail, fix)
+        .title(format!("The {role} sent the alert {name}{level_name}"))
+        .at(mark)
+        .blame(Blame::Either);
+    let ended = refusal(f)
+        .is_some_and(|r| r.alert == Some(d) || (r.alert.is_none() && r.mark.frame >= mark.frame && r.role == role));
     let failed = matches!(f.outcome(), Outcome::Failed | Outcome::Rejected);
     Some(if failed && ended {
         hit
@@ -181,5 +185,44 @@ fn lower(s: &str) -> String {
             first.to_lowercase().chain(c).collect()
         }
         _ => s.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{alert, established, find, leaf, server_flight, told};
+    use super::RULES;
+    use crate::diagnose::Severity;
+    use crate::facts::{AlertFact, Basis};
+    use crate::span::Side;
+    use crate::tls::names::{AlertDescription, AlertLevel};
+
+    #[test]
+    fn every_registered_alert_but_close_notify_has_a_rule_by_its_name() {
+        for d in AlertDescription::all().filter(|d| !matches!(d.0, 0 | 1)) {
+            let code = format!("alert-{}", d.name().expect("registered").replace('_', "-"));
+            assert!(RULES.iter().any(|r| r.code == code), "{code}");
+        }
+    }
+
+    #[test]
+    fn no_alert_is_lost() {
+        for n in 2..=255u8 {
+            let f = alert(server_flight(vec![leaf()]), Side::A, n);
+            let d = told(&f);
+            assert!(d.cause.is_some(), "{n}");
+            assert!(d.findings.iter().any(|x| x.frames.contains(&super::super::testing::mark(11).frame)), "{n}");
+        }
+        assert_eq!(told(&alert(server_flight(vec![leaf()]), Side::A, 200)).cause, Some("alert-unknown"));
+        assert_eq!(told(&alert(server_flight(vec![leaf()]), Side::A, 255)).cause, Some("alert-255"));
+    }
+
+    #[test]
+    fn a_warning_on_a_connection_that_worked_is_no_error() {
+        let mut f = established(server_flight(vec![leaf()]));
+        let said = Some((AlertLevel::WARNING, AlertDescription::NO_RENEGOTIATION));
+        f.alerts.push(AlertFact { mark: super::super::testing::mark(9), side: Side::A, said, basis: Basis::Observed });
+        assert!(told(&f).findings.iter().all(|x| x.severity < Severity::Error));
+        assert!(find(&f, "alert-no-renegotiation").is_some() || find(&f, "renegotiation-refused").is_some());
     }
 }

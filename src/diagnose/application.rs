@@ -38,7 +38,68 @@ pub(super) const RULES: &[Rule] = &[
         ),
         reset,
     ),
+    new(
+        "resumption-ok",
+        Severity::Info,
+        0,
+        "An earlier session was resumed",
+        page(
+            "The server took the client's session id, ticket or pre-shared key, and the handshake was completed without certificates.",
+            "Faster, and no certificate is shown or checked again: a client certificate that has expired or was revoked since still counts.",
+            "Read in clear: the ServerHello selects a pre-shared key (TLS 1.3), or the server's ChangeCipherSpec follows its ServerHello (TLS 1.2).",
+            "Nothing to mend. Where client certificates must be checked each time, switch resumption off or keep tickets short-lived.",
+            "  openssl s_client -connect HOST:PORT -servername NAME -reconnect </dev/null",
+            "RFC 8446, section 2.2; RFC 5077; RFC 5246, section 7.3",
+        ),
+        resumed,
+    ),
+    new(
+        "renegotiation-client",
+        Severity::Info,
+        0,
+        "A second handshake was begun within the connection",
+        page(
+            "After both sides had finished, the client sent protected handshake records again (TLS 1.2 and older).",
+            "Servers ask for it to get a client certificate for one path only; clients that do it without need cost the server much. TLS 1.3 and HTTP/2 have no renegotiation.",
+            "By the type of the records; whether the server had asked for it (HelloRequest) is encrypted too.",
+            "Require the certificate for the whole server name, and switch renegotiation by clients off (nginx does, Apache: SSLInsecureRenegotiation off).",
+            "  openssl s_client -connect HOST:PORT -tls1_2   (then type R)",
+            "RFC 5246, section 7.4.1.1; RFC 5746",
+        ),
+        renegotiated,
+    ),
 ];
+
+fn resumed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let hello = f.server_hello.as_ref().filter(|_| f.resumed() == Some(true) && f.outcome() == Outcome::Established)?;
+    let how = match (f.is_tls13(), f.client_hello.as_ref().map(|h| &h.message)) {
+        (true, _) => "The ServerHello selects a pre-shared key that the client had offered",
+        (false, Some(h)) if h.extensions.session_ticket.is_some_and(|n| n > 0) => "The server took the client's ticket",
+        (false, _) => "The server took the client's session id",
+    };
+    Some(Hit::new(format!("{how} (frame {}).", hello.mark.frame), "").at(hello.mark).blame(Blame::Nobody))
+}
+
+fn renegotiated(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    if f.is_tls13() || !f.is_complete() {
+        return None;
+    }
+    let done = f.sides.iter().filter_map(|s| s.after_ccs).map(|m| m.frame).max()?;
+    let client = f.side(Role::Client);
+    let again = f
+        .shapes
+        .iter()
+        .find(|s| s.side == client && s.content_type == ContentType::HANDSHAKE && s.mark.frame > done)?;
+    let detail = format!(
+        "Both sides had finished by frame {done}; in frame {} the client sends handshake records again.",
+        again.mark.frame
+    );
+    Some(
+        Hit::new(detail, "If it is for a client certificate, require that for the whole server name instead.")
+            .at(again.mark)
+            .blame(Blame::Nobody),
+    )
+}
 
 /// The side that ended an established connection first, by TCP, when nothing of its end is hidden.
 fn first_end(f: &FlowFacts) -> Option<(Role, How, Mark)> {
@@ -72,16 +133,24 @@ fn no_close_notify(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     // The peer had said goodbye: this side only answers it.
-    if said_goodbye(f, role.other()) == Some(true) && f.of(role.other()).last_record.is_some_and(|(_, _, m)| m.frame < mark.frame) {
+    if said_goodbye(f, role.other()) == Some(true)
+        && f.of(role.other()).last_record.is_some_and(|(_, _, m)| m.frame < mark.frame)
+    {
         return None;
     }
     let verb = if how == How::Rst { "reset the connection (RST)" } else { "closed the connection (FIN)" };
     let side = f.side(role);
     let cut = f.anomalies.iter().find_map(|(s, a)| match a.kind {
-        AnomalyKind::UnfinishedRecord(_, claimed, have) if *s == side => Some(format!(" Its last record is cut: {have} of {claimed} bytes came.")),
+        AnomalyKind::UnfinishedRecord(_, claimed, have) if *s == side => {
+            Some(format!(" Its last record is cut: {have} of {claimed} bytes came."))
+        }
         _ => None,
     });
-    let detail = format!("In frame {} the {role} {verb}; its last TLS record was no alert.{}", mark.frame, cut.as_deref().unwrap_or_default());
+    let detail = format!(
+        "In frame {} the {role} {verb}; its last TLS record was no alert.{}",
+        mark.frame,
+        cut.as_deref().unwrap_or_default()
+    );
     let hit = Hit::new(detail, format!("On the {role}: let the program shut TLS down (SSL_shutdown, close of the TLS object) before it closes the socket; if it was killed, its log says so."))
         .title(format!("The {role} ended the connection without close_notify"))
         .at(mark)
@@ -98,7 +167,62 @@ fn reset(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let last = f.tcp.last_data.iter().flatten().map(|m| m.time).max();
-    let pause = last.map(|l| format!(" {} after the last data", super::words::duration(mark.time.us_since(l)))).unwrap_or_default();
+    let pause = last
+        .map(|l| format!(" {} after the last data", super::words::duration(mark.time.us_since(l))))
+        .unwrap_or_default();
     let detail = format!("In frame {} the {role} reset the connection{pause}.", mark.frame);
     Some(Hit::new(detail, format!("Look at the log of the {role}. If it knows nothing of it, a device between reset the connection: compare captures of both ends.")).title(format!("The {role} reset the connection while application data was exchanged")).at(mark).blame(Blame::from(role)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{established, fin, find, leaf, mark, rst, server_flight};
+    use crate::diagnose::Severity;
+    use crate::facts::FlowFacts;
+    use crate::span::Side;
+    use crate::tls::names::ContentType;
+
+    fn last(kind: ContentType) -> FlowFacts {
+        let mut f = established(server_flight(vec![leaf()]));
+        for s in &mut f.sides {
+            s.last_record = Some((kind, 40, mark(10)));
+        }
+        f
+    }
+
+    #[test]
+    fn an_end_without_goodbye() {
+        let x = find(&fin(last(ContentType::APPLICATION_DATA), Side::B), "no-close-notify").expect("told");
+        assert_eq!(x.severity, Severity::Warning);
+        assert!(find(&fin(last(ContentType::ALERT), Side::B), "no-close-notify").is_none());
+        let x = find(&rst(last(ContentType::APPLICATION_DATA), Side::B), "rst-during-app").expect("told");
+        assert_eq!(x.severity, Severity::Warning);
+        assert!(find(&rst(last(ContentType::ALERT), Side::B), "rst-during-app").is_none());
+    }
+
+    #[test]
+    fn resumption_and_renegotiation() {
+        let good = established(server_flight(vec![leaf()]));
+        assert!(find(&good, "resumption-ok").is_none() && find(&good, "renegotiation-client").is_none());
+        let mut f = established(super::super::testing::server_hello(0x0303));
+        f.client_key_exchange = None;
+        assert!(find(&f, "resumption-ok").is_some());
+        let mut f = good;
+        let shape =
+            crate::facts::Shape { mark: mark(14), side: Side::A, content_type: ContentType::HANDSHAKE, len: 230 };
+        f.shapes.push(shape);
+        assert!(find(&f, "renegotiation-client").is_some());
+    }
+
+    #[test]
+    fn a_hole_silences() {
+        let mut f = fin(last(ContentType::APPLICATION_DATA), Side::B);
+        f.sides[Side::B].gaps.push(crate::flow::Gap {
+            at: 9,
+            bytes: 9,
+            frame: mark(9).frame,
+            reason: crate::flow::GapReason::Capture,
+        });
+        assert!(find(&f, "no-close-notify").is_none());
+    }
 }

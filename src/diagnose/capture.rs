@@ -136,13 +136,16 @@ fn capture(detail: String, remedy: &str) -> Hit {
 }
 
 fn mid_stream(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let late: Vec<Side> = [Side::A, Side::B].into_iter().filter(|s| f.sides[s.index()].mid_stream).collect();
+    let late: Vec<Side> = [Side::A, Side::B].into_iter().filter(|s| f.sides[*s].mid_stream).collect();
     let opened = f.tcp.syn.iter().chain(&f.tcp.syn_ack).any(Option::is_some);
     // Without the SYN, but with the hello, nothing that matters is missing.
     if late.is_empty() || f.client_hello.is_some() || opened {
         return None;
     }
-    let detail = format!("Frame {} is the first of the connection; neither its opening nor its ClientHello was captured.", f.first.frame);
+    let detail = format!(
+        "Frame {} is the first of the connection; neither its opening nor its ClientHello was captured.",
+        f.first.frame
+    );
     Some(capture(detail, "Start the capture before the connection begins.").at(f.first))
 }
 
@@ -150,12 +153,12 @@ fn one_sided(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if f.tcp.both_sides_seen() {
         return None;
     }
-    let (have, lack) = if f.tcp.packets[0] > 0 { (Side::A, Side::B) } else { (Side::B, Side::A) };
+    let (have, lack) = if f.tcp.packets[Side::A] > 0 { (Side::A, Side::B) } else { (Side::B, Side::A) };
     let detail = format!(
         "Only the {}'s packets ({}) were captured, {} of them; what the {} said is not known.",
         f.role(have),
         words::end(f.ends.of(have)),
-        f.tcp.packets[have.index()],
+        f.tcp.packets[have],
         f.role(lack)
     );
     Some(capture(detail, "Capture both directions: at one of the two machines, or with a mirror of both.").at(f.first))
@@ -167,8 +170,14 @@ fn holes(f: &FlowFacts, is: impl Fn(GapReason) -> bool) -> Option<Hit> {
     let mut frames = Vec::new();
     for side in [Side::A, Side::B] {
         let role = f.role(side);
-        for g in f.sides[side.index()].gaps.iter().filter(|g| is(g.reason)) {
-            all.push(format!("{} {role}→{} at byte {} of the stream, noticed at frame {}", words::count(g.bytes, "byte"), role.other(), g.at, g.frame));
+        for g in f.sides[side].gaps.iter().filter(|g| is(g.reason)) {
+            all.push(format!(
+                "{} {role}→{} at byte {} of the stream, noticed at frame {}",
+                words::count(g.bytes, "byte"),
+                role.other(),
+                g.at,
+                g.frame
+            ));
             frames.push(g.frame);
         }
     }
@@ -184,7 +193,9 @@ fn holes(f: &FlowFacts, is: impl Fn(GapReason) -> bool) -> Option<Hit> {
 fn loss(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let mut hit = holes(f, |r| r == GapReason::Capture)?;
     hit.detail.push_str(" The peer acknowledged these bytes: the capture lost them, not the network.");
-    hit.remedy = "Capture again with a larger buffer (tcpdump -B 16384), a narrower filter, or at one of the two machines.".to_owned();
+    hit.remedy =
+        "Capture again with a larger buffer (tcpdump -B 16384), a narrower filter, or at one of the two machines."
+            .to_owned();
     Some(hit)
 }
 
@@ -209,7 +220,10 @@ fn duplicates(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     }
     let all: u64 = f.tcp.packets.iter().sum();
     let detail = format!("{} of {all} packets of this connection are second copies.", n);
-    Some(capture(detail, "Capture on one interface only, or remove the copies: editcap -d cap.pcap once.pcap.").at(f.first))
+    Some(
+        capture(detail, "Capture on one interface only, or remove the copies: editcap -d cap.pcap once.pcap.")
+            .at(f.first),
+    )
 }
 
 fn limit(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -239,14 +253,20 @@ fn limit(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if what.is_empty() {
         return None;
     }
-    Some(capture(format!("{}.", words::list(&what)), "Filter the capture to the connections in question and analyze it again.").at(f.first))
+    Some(
+        capture(
+            format!("{}.", words::list(&what)),
+            "Filter the capture to the connections in question and analyze it again.",
+        )
+        .at(f.first),
+    )
 }
 
 fn conflict(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let mut all = Vec::new();
     let mut frames = Vec::new();
     for side in [Side::A, Side::B] {
-        for c in &f.sides[side.index()].conflicts {
+        for c in &f.sides[side].conflicts {
             all.push(format!(
                 "byte {} of the {}'s stream: frame {} has {}, frame {} has {}",
                 c.at,
@@ -270,9 +290,9 @@ fn conflict(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn injected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (side, (frame, rst_ttl, data_ttl)) =
-        [Side::A, Side::B].into_iter().find_map(|s| Some((s, f.tcp.data_after_rst[s.index()]?)))?;
+        [Side::A, Side::B].into_iter().find_map(|s| Some((s, f.tcp.data_after_rst[s]?)))?;
     let role = f.role(side);
-    let rst = f.tcp.rst[side.index()];
+    let rst = f.tcp.rst[side];
     let ttl = if rst_ttl == data_ttl {
         format!("both with time to live {rst_ttl}")
     } else {
@@ -282,7 +302,78 @@ fn injected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         "The {role} seems to have reset the connection{}, yet in frame {frame} it sends data: {ttl}.",
         rst.map_or_else(String::new, |m| format!(" in frame {}", m.frame))
     );
-    let mut hit = Hit::new(detail, "On the network: look for a firewall or intrusion prevention that sends resets; capture at both ends.").at_any(rst).blame(Blame::Network);
+    let mut hit = Hit::new(
+        detail,
+        "On the network: look for a firewall or intrusion prevention that sends resets; capture at both ends.",
+    )
+    .at_any(rst)
+    .blame(Blame::Network);
     hit.frames.push(frame);
     Some(hit.sure(if rst_ttl == data_ttl { Confidence::Possible } else { Confidence::Likely }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{established, find, hello, leaf, mark, server_flight, told};
+    use crate::diagnose::{Confidence, Severity};
+    use crate::facts::FlowFacts;
+    use crate::flow::{Conflict, Gap, GapReason};
+    use crate::span::Side;
+
+    fn good() -> FlowFacts {
+        established(server_flight(vec![leaf()]))
+    }
+
+    #[test]
+    fn what_the_capture_lacks() {
+        let gap = |reason| {
+            let mut f = good();
+            f.sides[Side::B].gaps.push(Gap { at: 100, bytes: 1400, frame: mark(7).frame, reason });
+            f
+        };
+        let x = find(&gap(GapReason::Capture), "capture-loss").expect("told");
+        assert!(x.detail.contains("1400 bytes server→client") && x.blame.name().is_none(), "{}", x.detail);
+        assert!(find(&gap(GapReason::Network), "capture-loss").is_none());
+        assert!(find(&gap(GapReason::Snaplen), "capture-snaplen-truncated").is_some());
+        assert!(find(&gap(GapReason::Limit), "capture-limit-reached").is_some());
+        let mut f = good();
+        f.tcp.duplicates = 3;
+        assert!(find(&f, "capture-duplicated-packets").is_some());
+        let mut f = hello();
+        f.tcp.packets[Side::B] = 0;
+        assert!(find(&f, "capture-one-sided").is_some());
+        let mut f = server_flight(vec![leaf()]);
+        f.client_hello = None;
+        f.tcp.syn = Default::default();
+        f.tcp.syn_ack = Default::default();
+        f.sides[Side::A].mid_stream = true;
+        assert!(find(&f, "capture-starts-mid-stream").is_some());
+        assert!(told(&good()).findings.is_empty());
+    }
+
+    #[test]
+    fn two_readings_are_both_shown() {
+        let mut f = good();
+        f.sides[Side::A].conflicts.push(Conflict {
+            first: mark(4).frame,
+            second: mark(5).frame,
+            at: 70,
+            kept: Box::from(&b"good.example"[..]),
+            other: Box::from(&b"evil.example"[..]),
+        });
+        let x = find(&f, "tcp-overlap-conflict").expect("told");
+        assert_eq!((x.severity, x.frames.len()), (Severity::Warning, 2));
+        assert!(x.detail.contains("good.example") && x.detail.contains("evil.example"));
+        assert!(find(&good(), "tcp-overlap-conflict").is_none());
+    }
+
+    #[test]
+    fn data_behind_a_reset() {
+        let mut f = good();
+        f.tcp.rst[Side::B] = Some(mark(11));
+        f.tcp.data_after_rst[Side::B] = Some((mark(12).frame, 55, 64));
+        let x = find(&f, "rst-injected-suspected").expect("told");
+        assert_eq!(x.confidence, Confidence::Likely);
+        assert!(x.detail.contains("55") && find(&good(), "rst-injected-suspected").is_none());
+    }
 }

@@ -212,9 +212,12 @@ fn wrong_order(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if !judge_chain(certs).out_of_order {
         return None;
     }
-    let names: Vec<&str> = certs.iter().map(|c| words::name(&c.subject)).collect();
+    let names: Vec<String> = certs.iter().take(10).map(|c| format!("\"{}\"", words::name(&c.subject))).collect();
     let detail = format!("In the order sent: {}.", names.join("; "));
-    Some(on(f, Hit::new(detail, "On the server: put the certificates in order, the leaf first, each followed by its issuer.")))
+    Some(on(
+        f,
+        Hit::new(detail, "On the server: put the certificates in order, the leaf first, each followed by its issuer."),
+    ))
 }
 
 fn subjects(certs: &[std::sync::Arc<Certificate>], which: &[usize]) -> String {
@@ -236,7 +239,10 @@ fn root_included(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let certs = chain(f)?;
     let root = certs.get(judge_chain(certs).root_included?)?;
     let detail = format!("The last certificate of the path is {}, {} bytes.", words::cert(root), root.der_len);
-    Some(on(f, Hit::new(detail, "On the server: take the root out of the chain file; clients have it or do not trust it.")))
+    Some(on(
+        f,
+        Hit::new(detail, "On the server: take the root out of the chain file; clients have it or do not trust it."),
+    ))
 }
 
 fn not_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -247,7 +253,10 @@ fn not_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if bad.is_empty() {
         return None;
     }
-    let detail = format!("{} issued another certificate of the chain, but its extensions do not make it a CA.", subjects(certs, &bad));
+    let detail = format!(
+        "{} issued another certificate of the chain, but its extensions do not make it a CA.",
+        subjects(certs, &bad)
+    );
     let remedy = "Issue the CA's certificate again with basicConstraints=critical,CA:TRUE and keyUsage=critical,keyCertSign,cRLSign.";
     Some(judged(f, Role::Server, Fault::NotCa, on(f, Hit::new(detail, remedy))))
 }
@@ -291,13 +300,19 @@ fn weak(f: &FlowFacts, is: impl Fn(&Certificate) -> bool) -> Option<String> {
 
 fn sha1(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let which = weak(f, |c| c.signature_hash == SignatureHash::Sha1)?;
-    let hit = Hit::new(format!("Signed with SHA-1: {which}."), "Have the certificate issued again with SHA-256 and reload the server.");
+    let hit = Hit::new(
+        format!("Signed with SHA-1: {which}."),
+        "Have the certificate issued again with SHA-256 and reload the server.",
+    );
     Some(judged(f, Role::Server, Fault::Weak, on(f, hit)))
 }
 
 fn md5(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let which = weak(f, |c| matches!(c.signature_hash, SignatureHash::Md2 | SignatureHash::Md4 | SignatureHash::Md5))?;
-    let hit = Hit::new(format!("Signed with a broken hash: {which}."), "Have the certificate issued again with SHA-256 and reload the server.");
+    let hit = Hit::new(
+        format!("Signed with a broken hash: {which}."),
+        "Have the certificate issued again with SHA-256 and reload the server.",
+    );
     Some(judged(f, Role::Server, Fault::Weak, on(f, hit)))
 }
 
@@ -313,8 +328,23 @@ fn rsa_weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if !c.key.is_weak() || matches!(c.key.algorithm, KeyAlgorithm::Ec(_)) {
         return None;
     }
-    let detail = format!("The certificate {} has an {}; 2048 are the least that clients of today accept.", words::cert(c), key(c));
-    Some(judged(f, Role::Server, Fault::Weak, on(f, Hit::new(detail, "On the server: make a key of at least 2048 bits (better 3072, or P-256) and have a certificate issued for it."))))
+    let detail = format!(
+        "The certificate {} has an {}; 2048 are the least that clients of today accept.",
+        words::cert(c),
+        key(c)
+    );
+    Some(judged(
+        f,
+        Role::Server,
+        Fault::Weak,
+        on(
+            f,
+            Hit::new(
+                detail,
+                "On the server: make a key of at least 2048 bits (better 3072, or P-256) and have a certificate issued for it.",
+            ),
+        ),
+    ))
 }
 
 fn ec_weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -323,7 +353,12 @@ fn ec_weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let detail = format!("The certificate {} has an {}.", words::cert(c), key(c));
-    Some(judged(f, Role::Server, Fault::Weak, on(f, Hit::new(detail, "On the server: make a key on P-256 or P-384 and have a certificate issued for it."))))
+    Some(judged(
+        f,
+        Role::Server,
+        Fault::Weak,
+        on(f, Hit::new(detail, "On the server: make a key on P-256 or P-384 and have a certificate issued for it.")),
+    ))
 }
 
 fn v1(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -331,7 +366,98 @@ fn v1(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if c.version != 1 || !c.problems.is_empty() {
         return None;
     }
-    let detail = format!("The certificate {} is of version 1 and so has no alternative names, key usage or purpose.", words::cert(c));
-    Some(judged(f, Role::Server, Fault::Name, on(f, Hit::new(detail, "On the server: issue the certificate again with extensions (openssl x509 -req … -extfile ext.cnf)."))))
+    let detail = format!(
+        "The certificate {} is of version 1 and so has no alternative names, key usage or purpose.",
+        words::cert(c)
+    );
+    Some(judged(
+        f,
+        Role::Server,
+        Fault::Name,
+        on(
+            f,
+            Hit::new(
+                detail,
+                "On the server: issue the certificate again with extensions (openssl x509 -req … -extfile ext.cnf).",
+            ),
+        ),
+    ))
 }
 
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{alert, dn, established, find, leaf, server_flight, told};
+    use crate::diagnose::Severity;
+    use crate::span::Side;
+    use crate::x509::{Certificate, Curve, KeyAlgorithm, KeyUsage, PublicKey, SignatureHash};
+
+    fn ca(n: u8, subject: &str, issuer: &str) -> Certificate {
+        Certificate {
+            sha256: [n; 32],
+            subject: format!("CN={subject}"),
+            issuer: format!("CN={issuer}"),
+            subject_raw: dn(subject),
+            issuer_raw: dn(issuer),
+            is_self_issued: subject == issuer,
+            basic_constraints: Some((true, None)),
+            subject_alt_names: vec![],
+            ..leaf()
+        }
+    }
+
+    fn warned(chain: Vec<Certificate>, code: &str) -> bool {
+        find(&established(server_flight(chain)), code)
+            .is_some_and(|x| x.severity < Severity::Error && !x.explains_failure)
+    }
+
+    #[test]
+    fn order_leftovers_and_the_root() {
+        let (mid, root) = (ca(1, "Issuing CA", "Root"), ca(2, "Root", "Root"));
+        assert!(warned(vec![leaf(), root.clone(), mid.clone()], "chain-wrong-order"));
+        assert!(!warned(vec![leaf(), mid.clone()], "chain-wrong-order"));
+        assert!(warned(vec![leaf(), mid.clone(), root.clone()], "chain-root-included"));
+        assert!(!warned(vec![leaf(), mid.clone()], "chain-root-included"));
+        assert!(warned(vec![leaf(), mid.clone(), ca(3, "Other", "Other")], "chain-unrelated-cert"));
+        assert!(!warned(vec![leaf(), mid, root], "chain-unrelated-cert"));
+    }
+
+    #[test]
+    fn a_missing_issuer_needs_a_refusal() {
+        let f = alert(server_flight(vec![leaf()]), Side::A, 48);
+        assert_eq!(told(&f).cause, Some("server-cert-unknown-ca"));
+        assert!(find(&f, "chain-incomplete").is_some());
+        assert!(find(&established(server_flight(vec![leaf()])), "chain-incomplete").is_none());
+    }
+
+    #[test]
+    fn a_ca_that_is_none() {
+        let bad = Certificate { basic_constraints: Some((false, None)), ..ca(1, "Issuing CA", "Root") };
+        let f = alert(server_flight(vec![leaf(), bad]), Side::A, 42);
+        assert_eq!(told(&f).cause, Some("intermediate-not-ca"));
+        assert!(
+            find(&alert(server_flight(vec![leaf(), ca(1, "Issuing CA", "Root")]), Side::A, 42), "intermediate-not-ca")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn weak_keys_signatures_and_versions() {
+        let rsa = PublicKey { algorithm: KeyAlgorithm::Rsa, bits: Some(1024), rsa_exponent: Some(3) };
+        let ec = PublicKey {
+            algorithm: KeyAlgorithm::Ec(Curve::Named("secp192r1", 192)),
+            bits: Some(192),
+            rsa_exponent: None,
+        };
+        for (c, code) in [
+            (Certificate { key: rsa, ..leaf() }, "rsa-key-weak"),
+            (Certificate { key: ec, ..leaf() }, "ec-key-weak"),
+            (Certificate { signature_hash: SignatureHash::Sha1, ..leaf() }, "sha1-signature"),
+            (Certificate { signature_hash: SignatureHash::Md5, ..leaf() }, "md5-signature"),
+            (Certificate { version: 1, ..leaf() }, "x509-v1"),
+            (Certificate { key_usage: Some(KeyUsage::KEY_ENCIPHERMENT), ..leaf() }, "server-cert-key-usage"),
+        ] {
+            assert!(warned(vec![c], code), "{code}");
+            assert!(!warned(vec![leaf()], code), "{code}");
+        }
+    }
+}

@@ -105,7 +105,14 @@ pub(super) const RULES: &[Rule] = &[
         Severity::Warning,
         0,
         "Records are protected with HMAC-MD5",
-        page("The ServerHello chose a suite with MD5 as its MAC.", "Obsolete, though HMAC-MD5 itself is not broken; such suites have a weak cipher besides.", SURE, FIX, LIST, "RFC 6151; RFC 9325, section 4.1"),
+        page(
+            "The ServerHello chose a suite with MD5 as its MAC.",
+            "Obsolete, though HMAC-MD5 itself is not broken; such suites have a weak cipher besides.",
+            SURE,
+            FIX,
+            LIST,
+            "RFC 6151; RFC 9325, section 4.1",
+        ),
         md5,
     ),
     new(
@@ -147,8 +154,13 @@ fn with(f: &FlowFacts, is: impl Fn(CipherSuite) -> bool, what: &str, remedy: &st
         return None;
     }
     let offered = f.client_hello.as_ref().map_or_else(String::new, |h| {
-        let better: Vec<u16> =
-            h.message.cipher_suites.iter().copied().filter(|s| CipherSuite(*s).is_aead() && CipherSuite(*s).forward_secrecy() == Some(true)).collect();
+        let better: Vec<u16> = h
+            .message
+            .cipher_suites
+            .iter()
+            .copied()
+            .filter(|s| CipherSuite(*s).is_aead() && CipherSuite(*s).forward_secrecy() == Some(true))
+            .collect();
         if better.is_empty() {
             " The client offers no AEAD suite with ephemeral keys.".to_owned()
         } else {
@@ -202,4 +214,30 @@ fn no_fs(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         "a key exchange without forward secrecy",
         "On the server: prefer ECDHE suites (nginx: ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20) or TLS 1.3.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{established, find, server_hello, told};
+
+    #[test]
+    fn suites_by_their_weakness() {
+        for (suite, code) in [
+            (0x0002, "cipher-null"),
+            (0x0034, "cipher-anon"),
+            (0x0003, "cipher-export"),
+            (0x0005, "cipher-rc4"),
+            (0x0009, "cipher-des"),
+            (0x000a, "cipher-3des"),
+            (0x0001, "cipher-md5-mac"),
+            (0xc013, "cipher-cbc-sha1"),
+            (0x009c, "no-forward-secrecy"),
+        ] {
+            let mut f = established(server_hello(0x0303));
+            assert!(find(&f, code).is_none(), "{code}: ECDHE with GCM is sound");
+            f.server_hello.as_mut().expect("there").message.cipher_suite = suite;
+            assert!(find(&f, code).is_some_and(|x| !x.explains_failure), "{code}");
+            assert!(told(&f).cause.is_none());
+        }
+    }
 }

@@ -167,7 +167,11 @@ fn missing(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     );
     let remedy = "On the client: configure a certificate and its key (curl --cert client.pem --key client.key; Java: javax.net.ssl.keyStore; nginx as a client: proxy_ssl_certificate). \
                   If one is configured, its issuer is probably not among the acceptable CAs, so that the client left it out: use one of a listed CA, or list its CA on the server.";
-    let hit = Hit::new(detail, remedy).at(empty).at_any(f.certificate_request.as_ref().map(|r| r.mark)).at(r.mark).blame(Blame::Client);
+    let hit = Hit::new(detail, remedy)
+        .at(empty)
+        .at_any(f.certificate_request.as_ref().map(|r| r.mark))
+        .at(r.mark)
+        .blame(Blame::Client);
     Some(match r.alert.map(|a| a.0) {
         // What servers send for a missing certificate: OpenSSL 40, JSSE and Go 42, TLS 1.3's own 116.
         Some(40..=42 | 116) => hit,
@@ -177,7 +181,10 @@ fn missing(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn tolerated(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let empty = empty(f).filter(|_| f.outcome() == Outcome::Established)?;
-    let detail = format!("The client's Certificate message in frame {} was empty, and the server completed the handshake.", empty.frame);
+    let detail = format!(
+        "The client's Certificate message in frame {} was empty, and the server completed the handshake.",
+        empty.frame
+    );
     let remedy = "If the server is meant to authenticate its clients, require a certificate (nginx: ssl_verify_client on; Apache: SSLVerifyClient require; Envoy: require_client_certificate).";
     Some(Hit::new(detail, remedy).at(empty).at_any(f.certificate_request.as_ref().map(|r| r.mark)).blame(Blame::Nobody))
 }
@@ -191,16 +198,18 @@ fn http_400(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let bytes: u64 = answers.iter().map(|s| u64::from(s.len)).sum();
     let e = f.ended_by()?;
     let brief = answers.len() <= 2 && (150..=1500).contains(&bytes);
-    if !brief || asked.frame >= answered.frame || e.role != Role::Server || e.mark.time.us_since(answered.time) > 1_000_000 {
+    if !brief
+        || asked.frame >= answered.frame
+        || e.role != Role::Server
+        || e.mark.time.us_since(answered.time) > 1_000_000
+    {
         // Node and others leave the close to the client: then only the length would speak, which is too little.
         return None;
     }
     let detail = format!(
         "The client's Certificate message in frame {} was empty; the server completed the handshake, answered the first request with {} protected bytes (frame {}) and closed at once. \
          nginx answers a request without a certificate so: \"400 No required SSL certificate was sent\".",
-        empty.frame,
-        bytes,
-        answered.frame
+        empty.frame, bytes, answered.frame
     );
     let remedy = "On the client: configure a certificate and its key (curl --cert client.pem --key client.key). The status code stands in the client's output and in the server's access log.";
     Some(Hit::new(detail, remedy).at(empty).at(answered).at(e.mark).possible().blame(Blame::Client))
@@ -257,12 +266,30 @@ fn verify_missing(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let ccs = client.ccs?;
     // Fixed Diffie-Hellman certificates prove themselves by the key exchange.
     let signs = chain.chain.first().is_some_and(|c| !matches!(c.key.algorithm.name(), "DH" | "X25519" | "X448"));
-    let fixed = f.cipher_suite().and_then(|s| s.forward_secrecy()) == Some(false) && client.certificate_verify.is_none() && chain.chain.iter().any(|c| c.key_usage.is_some_and(|u| !u.contains(crate::x509::KeyUsage::DIGITAL_SIGNATURE)));
-    if client.certificate_verify.is_some() || !signs || fixed || f.blind(Role::Client).is_some() || f.client_key_exchange.is_none() || f.omitted.contains_key("messages") || f.is_tls13() {
+    let fixed = f.cipher_suite().and_then(|s| s.forward_secrecy()) == Some(false)
+        && client.certificate_verify.is_none()
+        && chain
+            .chain
+            .iter()
+            .any(|c| c.key_usage.is_some_and(|u| !u.contains(crate::x509::KeyUsage::DIGITAL_SIGNATURE)));
+    if client.certificate_verify.is_some()
+        || !signs
+        || fixed
+        || f.blind(Role::Client).is_some()
+        || f.client_key_exchange.is_none()
+        || f.omitted.contains_key("messages")
+        || f.is_tls13()
+    {
         return None;
     }
-    let detail = format!("Certificate in frame {}, ChangeCipherSpec in frame {}, and no CertificateVerify between.", chain.mark.frame, ccs.frame);
-    let hit = Hit::new(detail, "On the client: update its TLS library; look for a device that rewrites the handshake.").at(chain.mark).at(ccs).blame(Blame::Client);
+    let detail = format!(
+        "Certificate in frame {}, ChangeCipherSpec in frame {}, and no CertificateVerify between.",
+        chain.mark.frame, ccs.frame
+    );
+    let hit = Hit::new(detail, "On the client: update its TLS library; look for a device that rewrites the handshake.")
+        .at(chain.mark)
+        .at(ccs)
+        .blame(Blame::Client);
     Some(if of_client(f).is_some() { hit } else { hit.beside().severity(Severity::Warning) })
 }
 
@@ -294,8 +321,8 @@ mod tests {
     #[test]
     fn nothing_is_missing_where_it_could_not_be_seen() {
         let mut f = fin(client_flight(mutual(), vec![]), Side::B);
-        f.sides[0].certificates = None;
-        f.sides[0].handshake_gap = true;
+        f.sides[Side::A].certificates = None;
+        f.sides[Side::A].handshake_gap = true;
         assert!(find(&f, "client-cert-missing").is_none());
     }
 
@@ -326,9 +353,9 @@ mod tests {
         assert!(find(&f, "ca-list-empty").is_some() && find(&mutual(), "ca-list-empty").is_none());
         let mut f = client_flight(mutual(), vec![leaf()]);
         assert!(find(&f, "certificate-verify-missing").is_none());
-        f.sides[0].certificate_verify = None;
+        f.sides[Side::A].certificate_verify = None;
         assert!(find(&f, "certificate-verify-missing").is_some());
-        f.sides[0].handshake_gap = true;
+        f.sides[Side::A].handshake_gap = true;
         assert!(find(&f, "certificate-verify-missing").is_none());
     }
 

@@ -220,7 +220,9 @@ fn unknown_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let list = f.certificate_request.as_ref().map_or_else(String::new, |r| format!(" {}", acceptable(r)));
     let fits = match unlisted(f) {
         Some(true) => " None of them is the issuer of what the client sent.",
-        Some(false) => " The issuer of what the client sent is listed, so the server's trust store may differ from the list it sends.",
+        Some(false) => {
+            " The issuer of what the client sent is listed, so the server's trust store may differ from the list it sends."
+        }
         None => "",
     };
     let detail = format!(
@@ -266,13 +268,22 @@ fn incomplete(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         words::name(&missing),
         how_it_ended(f, &r)
     );
-    Some(on(f, Hit::new(detail, "On the client: put the intermediate behind the leaf in its certificate file.")).at(r.mark).likely())
+    Some(
+        on(f, Hit::new(detail, "On the client: put the intermediate behind the leaf in its certificate file."))
+            .at(r.mark)
+            .likely(),
+    )
 }
 
 fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = leaf(f)?;
     let Validity::Expired { since } = c.validity_at(f.judged_at()) else { return None };
-    let detail = format!("The client's certificate {} was valid until {}; the connection is of {}.", words::cert(c), words::date(since), words::when(f));
+    let detail = format!(
+        "The client's certificate {} was valid until {}; the connection is of {}.",
+        words::cert(c),
+        words::date(since),
+        words::when(f)
+    );
     let hit = Hit::new(detail, "On the client: renew its certificate, install it and restart or reload the client.");
     Some(judged(f, Role::Client, Fault::Expired, on(f, hit)))
 }
@@ -280,15 +291,28 @@ fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 fn not_yet_valid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = leaf(f)?;
     let Validity::NotYetValid { until } = c.validity_at(f.judged_at()) else { return None };
-    let detail = format!("The client's certificate {} is valid from {}; the connection is of {}.", words::cert(c), words::date(until), words::when(f));
-    let hit = Hit::new(detail, "Check the clocks of the server, the client and the CA; if they are right, wait or issue the certificate again.");
+    let detail = format!(
+        "The client's certificate {} is valid from {}; the connection is of {}.",
+        words::cert(c),
+        words::date(until),
+        words::when(f)
+    );
+    let hit = Hit::new(
+        detail,
+        "Check the clocks of the server, the client and the CA; if they are right, wait or issue the certificate again.",
+    );
     Some(judged(f, Role::Client, Fault::NotYetValid, on(f, hit)))
 }
 
 fn revoked(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = of_client(f).filter(|r| r.alert == Some(AlertDescription::CERTIFICATE_REVOKED))?;
     let c = leaf(f)?;
-    let detail = format!("{} The certificate is {}, serial {}.", words::alert_sentence(r.role, AlertDescription::CERTIFICATE_REVOKED, r.mark), words::cert(c), c.serial);
+    let detail = format!(
+        "{} The certificate is {}, serial {}.",
+        words::alert_sentence(r.role, AlertDescription::CERTIFICATE_REVOKED, r.mark),
+        words::cert(c),
+        c.serial
+    );
     Some(on(f, Hit::new(detail, "On the client: use a certificate that is not revoked (a new key, a new certificate). If it was revoked by mistake, publish a new CRL and reload it on the server.")).at(r.mark))
 }
 
@@ -298,7 +322,10 @@ fn wrong_eku(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let has = words::list(c.extended_key_usage.as_deref().unwrap_or_default());
-    let detail = format!("The extended key usage of the client's certificate {} is {has}; clientAuth is not in it.", words::cert(c));
+    let detail = format!(
+        "The extended key usage of the client's certificate {} is {has}; clientAuth is not in it.",
+        words::cert(c)
+    );
     let hit = Hit::new(detail, "On the client: use a certificate with extendedKeyUsage = clientAuth.");
     Some(judged(f, Role::Client, Fault::Purpose, on(f, hit)))
 }
@@ -309,24 +336,36 @@ fn self_signed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let detail = format!("The client's only certificate is {}: no CA vouches for it.", words::cert(leaf(f)?));
-    let hit = Hit::new(detail, "Issue the client's certificate from a CA that the server knows, or add this certificate to the server's client CAs.");
+    let hit = Hit::new(
+        detail,
+        "Issue the client's certificate from a CA that the server knows, or add this certificate to the server's client CAs.",
+    );
     Some(judged(f, Role::Client, Fault::Untrusted, on(f, hit)))
 }
 
 fn weak_key(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = leaf(f).filter(|c| c.key.is_weak())?;
-    let hit = Hit::new(format!("The client's certificate {} has an {}.", words::cert(c), key(c)), "On the client: make a key of at least 2048 bits (or P-256) and have a certificate issued for it.");
+    let hit = Hit::new(
+        format!("The client's certificate {} has an {}.", words::cert(c), key(c)),
+        "On the client: make a key of at least 2048 bits (or P-256) and have a certificate issued for it.",
+    );
     Some(judged(f, Role::Client, Fault::Weak, on(f, hit)))
 }
 
 fn weak_hash(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let certs = chain(f)?;
-    let weak: Vec<String> =
-        certs.iter().filter(|c| c.has_weak_signature()).map(|c| format!("{}, {}", words::cert(c), c.signature_algorithm)).collect();
+    let weak: Vec<String> = certs
+        .iter()
+        .filter(|c| c.has_weak_signature())
+        .map(|c| format!("{}, {}", words::cert(c), c.signature_algorithm))
+        .collect();
     if weak.is_empty() {
         return None;
     }
-    let hit = Hit::new(format!("Signed with a broken hash: {}.", words::list(&weak)), "Have the client's certificate issued again with SHA-256.");
+    let hit = Hit::new(
+        format!("Signed with a broken hash: {}.", words::list(&weak)),
+        "Have the client's certificate issued again with SHA-256.",
+    );
     Some(judged(f, Role::Client, Fault::Weak, on(f, hit)))
 }
 
@@ -340,7 +379,9 @@ fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{NOW, alert, asked, client_flight, dn, established, fin, find, leaf, server_flight, told};
+    use super::super::testing::{
+        NOW, alert, asked, client_flight, dn, established, fin, find, leaf, server_flight, told,
+    };
     use crate::diagnose::{Confidence, Severity};
     use crate::facts::FlowFacts;
     use crate::span::Side;
@@ -385,7 +426,8 @@ mod tests {
         let server = Certificate { extended_key_usage: Some(vec!["serverAuth".into()]), ..of_the_right_ca() };
         assert_eq!(told(&refused(server, 43)).cause, Some("client-cert-wrong-eku"));
         assert_eq!(told(&refused(of_the_right_ca(), 44)).cause, Some("client-cert-revoked"));
-        for code in ["client-cert-expired", "client-cert-not-yet-valid", "client-cert-wrong-eku", "client-cert-revoked"] {
+        for code in ["client-cert-expired", "client-cert-not-yet-valid", "client-cert-wrong-eku", "client-cert-revoked"]
+        {
             assert!(find(&refused(of_the_right_ca(), 48), code).is_none(), "{code}");
         }
     }

@@ -28,13 +28,62 @@ macro_rules! ended {
 
 pub(super) const RULES: &[Rule] = &[
     ended!("rst-during-hello", "The connection was reset before the ServerHello", RST, RST_FIX, How::Rst, Stage::Hello),
-    ended!("rst-during-cert-flight", "The connection was reset while the server showed its certificate", RST, RST_FIX, How::Rst, Stage::CertFlight),
-    ended!("rst-during-client-flight", "The connection was reset after the client's part of the handshake", RST, RST_FIX, How::Rst, Stage::ClientFlight),
-    ended!("rst-during-finished", "The connection was reset before both sides had finished the handshake", RST, RST_FIX, How::Rst, Stage::Finished),
-    ended!("fin-during-hello", "The connection was closed before the ServerHello", FIN, FIN_FIX, How::Fin, Stage::Hello),
-    ended!("fin-during-cert-flight", "The connection was closed after the server had shown its certificate", FIN, FIN_FIX, How::Fin, Stage::CertFlight),
-    ended!("fin-during-client-flight", "The connection was closed after the client's part of the handshake", FIN, FIN_FIX, How::Fin, Stage::ClientFlight),
-    ended!("fin-during-finished", "The connection was closed before both sides had finished the handshake", FIN, FIN_FIX, How::Fin, Stage::Finished),
+    ended!(
+        "rst-during-cert-flight",
+        "The connection was reset while the server showed its certificate",
+        RST,
+        RST_FIX,
+        How::Rst,
+        Stage::CertFlight
+    ),
+    ended!(
+        "rst-during-client-flight",
+        "The connection was reset after the client's part of the handshake",
+        RST,
+        RST_FIX,
+        How::Rst,
+        Stage::ClientFlight
+    ),
+    ended!(
+        "rst-during-finished",
+        "The connection was reset before both sides had finished the handshake",
+        RST,
+        RST_FIX,
+        How::Rst,
+        Stage::Finished
+    ),
+    ended!(
+        "fin-during-hello",
+        "The connection was closed before the ServerHello",
+        FIN,
+        FIN_FIX,
+        How::Fin,
+        Stage::Hello
+    ),
+    ended!(
+        "fin-during-cert-flight",
+        "The connection was closed after the server had shown its certificate",
+        FIN,
+        FIN_FIX,
+        How::Fin,
+        Stage::CertFlight
+    ),
+    ended!(
+        "fin-during-client-flight",
+        "The connection was closed after the client's part of the handshake",
+        FIN,
+        FIN_FIX,
+        How::Fin,
+        Stage::ClientFlight
+    ),
+    ended!(
+        "fin-during-finished",
+        "The connection was closed before both sides had finished the handshake",
+        FIN,
+        FIN_FIX,
+        How::Fin,
+        Stage::Finished
+    ),
     new(
         "handshake-abandoned",
         Severity::Error,
@@ -103,19 +152,39 @@ fn ended(f: &FlowFacts, how: How, at: Stage) -> Option<Hit> {
         return None;
     }
     let last = f.messages.iter().rfind(|m| m.mark.frame <= r.mark.frame).map(|m| m.mark);
-    let waited = last.map(|l| format!(" {} after the last message of the handshake.", words::duration(r.mark.time.us_since(l.time)))).unwrap_or_default();
+    let waited = last
+        .map(|l| format!(" {} after the last message of the handshake.", words::duration(r.mark.time.us_since(l.time))))
+        .unwrap_or_default();
     let verb = if how == How::Rst { "reset" } else { "closed" };
-    let detail = format!("{}{}", how_it_ended(f, &r), if waited.is_empty() { String::new() } else { format!(" That was{waited}") });
+    let detail = format!(
+        "{}{}",
+        how_it_ended(f, &r),
+        if waited.is_empty() { String::new() } else { format!(" That was{waited}") }
+    );
     let others = match (at, r.role) {
-        (Stage::CertFlight, Role::Client) => " Most often the client does not accept the server's certificate: check its name, issuer and dates.",
-        (Stage::ClientFlight | Stage::Finished, Role::Server) => " Most often the server does not accept the client's certificate, or misses it.",
-        (Stage::Hello, Role::Client) => " The client did not wait for the answer: its own time limit, or a program that was stopped.",
+        (Stage::CertFlight, Role::Client) => {
+            " Most often the client does not accept the server's certificate: check its name, issuer and dates."
+        }
+        (Stage::ClientFlight | Stage::Finished, Role::Server) => {
+            " Most often the server does not accept the client's certificate, or misses it."
+        }
+        (Stage::Hello, Role::Client) => {
+            " The client did not wait for the answer: its own time limit, or a program that was stopped."
+        }
         _ => "",
     };
     let place = at.place();
     let hit = Hit::new(
         detail,
-        format!("Look at the log of the {}: it ended the connection.{others}{}", r.role, if how == How::Rst { " If it knows nothing of it, something between reset it: compare captures of both ends." } else { "" }),
+        format!(
+            "Look at the log of the {}: it ended the connection.{others}{}",
+            r.role,
+            if how == How::Rst {
+                " If it knows nothing of it, something between reset it: compare captures of both ends."
+            } else {
+                ""
+            }
+        ),
     )
     .title(format!("The {} {verb} the connection {place}", r.role))
     .at(r.mark)
@@ -132,7 +201,13 @@ fn abandoned(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     }
     let place = stage(f).place();
     let detail = how_it_ended(f, &r);
-    Some(Hit::new(detail, format!("Look at the log of the {}: it knows why it gave up.", r.role)).title(format!("The {} gave up the handshake {place}", r.role)).at(r.mark).blame(Blame::from(r.role)).likely())
+    Some(
+        Hit::new(detail, format!("Look at the log of the {}: it knows why it gave up.", r.role))
+            .title(format!("The {} gave up the handshake {place}", r.role))
+            .at(r.mark)
+            .blame(Blame::from(r.role))
+            .likely(),
+    )
 }
 
 fn no_renegotiation(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -165,8 +240,94 @@ fn rejects(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn leaves(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let mark = super::refusal::left_unsatisfied(f)?;
-    let detail = format!("Both sides had finished; in frame {} the client closed without having sent any data, though it had offered application protocols.", mark.frame);
+    let detail = format!(
+        "Both sides had finished; in frame {} the client closed without having sent any data, though it had offered application protocols.",
+        mark.frame
+    );
     let hit = Hit::new(detail, "Look at the client's message; if it compares the name after the handshake (curl), check the names in the certificate. If it is a health check, nothing is wrong.").at(mark).blame(Blame::Client);
     // In TLS 1.2 the certificate is there to compare: its own rule tells when it does not fit.
-    Some(if f.is_tls13() { hit.likely().severity(Severity::Error) } else { hit.possible().severity(Severity::Info).beside() })
+    Some(if f.is_tls13() {
+        hit.likely().severity(Severity::Error)
+    } else {
+        hit.possible().severity(Severity::Info).beside()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{
+        alert, client_flight, established, fin, find, hello, leaf, mark, rst, server_flight, server_hello, told,
+    };
+    use crate::diagnose::Severity;
+    use crate::facts::{AlertFact, Basis, Outcome};
+    use crate::span::Side;
+    use crate::tls::Start;
+    use crate::tls::names::ContentType;
+
+    #[test]
+    fn an_end_without_a_reason_names_its_phase() {
+        let mut resumed = server_hello(0x0303);
+        resumed.sides[Side::B].ccs = Some(mark(8));
+        resumed.sides[Side::B].after_ccs = Some(mark(8));
+        for (f, code) in [
+            (rst(server_flight(vec![leaf()]), Side::A), "rst-during-cert-flight"),
+            (fin(server_hello(0x0303), Side::B), "fin-during-cert-flight"),
+            (rst(client_flight(server_flight(vec![leaf()]), vec![]), Side::A), "rst-during-client-flight"),
+            (fin(client_flight(server_flight(vec![leaf()]), vec![]), Side::A), "fin-during-client-flight"),
+            (fin(resumed.clone(), Side::A), "fin-during-finished"),
+            (rst(resumed, Side::B), "rst-during-finished"),
+            (fin(hello(), Side::A), "fin-during-hello"),
+            (rst(hello(), Side::A), "rst-during-hello"),
+        ] {
+            let mut f = f;
+            f.tcp.data_acked[Side::A] = false;
+            assert_eq!(told(&f).cause, Some(code));
+            assert!(find(&established(server_flight(vec![leaf()])), code).is_none());
+        }
+    }
+
+    #[test]
+    fn a_close_notify_in_mid_handshake_is_giving_up() {
+        let d = told(&alert(server_flight(vec![leaf()]), Side::A, 90));
+        assert_eq!(d.outcome, Outcome::Failed);
+        assert!(d.findings.iter().any(|x| x.code == "handshake-abandoned"
+            || x.code == "alert-user-canceled"
+            || x.code == "server-cert-rejected"));
+    }
+
+    #[test]
+    fn a_tls_13_client_that_closes_without_a_record() {
+        let mut f = server_hello(0x0304);
+        f.sides[Side::B].protected = Some(mark(7));
+        assert_eq!(told(&fin(f.clone(), Side::A)).cause, Some("client-rejects-after-server-flight"));
+        assert!(find(&fin(f, Side::B), "client-rejects-after-server-flight").is_none());
+    }
+
+    #[test]
+    fn leaving_without_a_request() {
+        let mut f = established(server_flight(vec![leaf()]));
+        f.sides[Side::A].application_data = None;
+        f.sides[Side::B].application_data = None;
+        f.client_hello.as_mut().expect("there").message.extensions.alpn = vec![Box::from(&b"h2"[..])];
+        assert!(
+            find(&fin(f.clone(), Side::A), "client-closes-after-finished-no-data").is_none(),
+            "a browser's spare one"
+        );
+        f.alerts.push(AlertFact { mark: mark(11), side: Side::A, said: None, basis: Basis::Inferred });
+        f.sides[Side::A].last_record = Some((ContentType::ALERT, 26, mark(11)));
+        let f = fin(f, Side::A);
+        let x = find(&f, "client-closes-after-finished-no-data").expect("told");
+        assert_eq!(x.severity, Severity::Info);
+        assert_eq!(told(&f).outcome, Outcome::Established);
+        assert!(find(&established(server_flight(vec![leaf()])), "client-closes-after-finished-no-data").is_none());
+    }
+
+    #[test]
+    fn renegotiation_that_is_refused() {
+        assert!(find(&alert(server_flight(vec![leaf()]), Side::A, 100), "renegotiation-refused").is_some());
+        assert!(find(&alert(server_flight(vec![leaf()]), Side::A, 42), "renegotiation-refused").is_none());
+        let mut f = hello();
+        f.sides[Side::B].start = Some((Start::Tls, mark(6)));
+        assert!(find(&f, "renegotiation-refused").is_none());
+    }
 }

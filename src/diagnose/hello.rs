@@ -11,6 +11,9 @@ use crate::text;
 
 const CONNECT: &str = "  openssl s_client -connect HOST:PORT -servername NAME -msg </dev/null";
 
+/// `encrypted_server_name`, of the drafts before Encrypted Client Hello.
+const ENCRYPTED_SERVER_NAME: u16 = 0xffce;
+
 /// A server that did not answer for so long did not answer.
 const SILENCE_US: u64 = 1_000_000;
 
@@ -129,7 +132,7 @@ pub(super) const RULES: &[Rule] = &[
 fn unanswered(f: &FlowFacts) -> Option<Mark> {
     let h = f.client_hello.as_ref()?;
     let server = f.side(Role::Server);
-    let mute = f.of(Role::Server).start.is_none() && f.tcp.data[server.index()].is_none();
+    let mute = f.of(Role::Server).start.is_none() && f.tcp.data[server].is_none();
     let seen = f.blind(Role::Server).is_none() && f.blind(Role::Client).is_none();
     (mute && seen && f.outcome() == Outcome::Failed).then_some(h.mark)
 }
@@ -160,7 +163,8 @@ fn closed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         offer(f)
     );
     let remedy = "On the server: look at its log; check versions and cipher suites, whether it knows the server name, address filters, and whether its backend is up. Compare with a client that works.";
-    let title = (r.how == How::Rst).then_some("The server reset the connection right after the ClientHello, without a word");
+    let title =
+        (r.how == How::Rst).then_some("The server reset the connection right after the ClientHello, without a word");
     let hit = Hit::new(detail, remedy).at(hello).at(r.mark).blame(Blame::Server);
     Some(match title {
         Some(t) => hit.title(t),
@@ -170,7 +174,7 @@ fn closed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn silent(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hello = unanswered(f)?;
-    if !f.tcp.data_acked[f.side(Role::Client).index()] {
+    if !f.tcp.data_acked[f.side(Role::Client)] {
         return None;
     }
     let (end, how) = match f.ended_by() {
@@ -187,17 +191,25 @@ fn silent(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     );
     let remedy = "On the server: is the process alive and reading (ss -tnp)? Does the load balancer in front reach its backend, or does it wait for a PROXY protocol header?";
     let hit = Hit::new(detail, remedy).at(hello).at(end).blame(Blame::Server);
-    Some(if waited >= SILENCE_US { hit } else { hit.likely().title("The client gave up before the server answered the ClientHello").blame(Blame::Either) })
+    Some(if waited >= SILENCE_US {
+        hit
+    } else {
+        hit.likely().title("The client gave up before the server answered the ClientHello").blame(Blame::Either)
+    })
 }
 
 fn not_acked(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hello = unanswered(f)?;
     let client = f.of(Role::Client);
-    if f.tcp.data_acked[f.side(Role::Client).index()] || client.retransmitted < 2 {
+    if f.tcp.data_acked[f.side(Role::Client)] || client.retransmitted < 2 {
         return None;
     }
     let size = f.client_hello.as_ref().map_or(0, |h| h.message.length);
-    let big = if size > 1300 { " A ClientHello of this size needs more than one packet: that points to the path's MTU." } else { "" };
+    let big = if size > 1300 {
+        " A ClientHello of this size needs more than one packet: that points to the path's MTU."
+    } else {
+        ""
+    };
     let detail = format!(
         "The ClientHello ({size} bytes, frame {}) was repeated {} and never acknowledged.{big}",
         hello.frame,
@@ -209,11 +221,24 @@ fn not_acked(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn no_sni(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let h = f.client_hello.as_ref()?;
-    if h.message.extensions.server_name.is_some() || !h.message.extensions.malformed.is_empty() || h.message.ssl2_format || h.message.extensions.encrypted_client_hello {
+    if h.message.extensions.server_name.is_some()
+        || !h.message.extensions.malformed.is_empty()
+        || h.message.ssl2_format
+        || h.message.extensions.encrypted_client_hello
+        || h.message.extensions.types.contains(&ENCRYPTED_SERVER_NAME)
+    {
         return None;
     }
-    let detail = format!("The ClientHello in frame {} to {} has no server_name. A client that calls an address sends none; a name may have been meant.", h.mark.frame, words::end(f.end(Role::Server)));
-    Some(Hit::new(detail, "On the client: call the server by name (openssl s_client -servername NAME).").at(h.mark).blame(Blame::Client))
+    let detail = format!(
+        "The ClientHello in frame {} to {} has no server_name. A client that calls an address sends none; a name may have been meant.",
+        h.mark.frame,
+        words::end(f.end(Role::Server))
+    );
+    Some(
+        Hit::new(detail, "On the client: call the server by name (openssl s_client -servername NAME).")
+            .at(h.mark)
+            .blame(Blame::Client),
+    )
 }
 
 fn sni_ip(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -221,13 +246,22 @@ fn sni_ip(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let name = std::str::from_utf8(f.server_name()?).ok()?;
     name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok()?;
     let detail = format!("The server name in frame {} is \"{}\".", h.mark.frame, text::escape(name));
-    Some(Hit::new(detail, "On the client: call the server by a name, or update the client (an address must not be sent as a name).").at(h.mark).blame(Blame::Client))
+    Some(
+        Hit::new(
+            detail,
+            "On the client: call the server by a name, or update the client (an address must not be sent as a name).",
+        )
+        .at(h.mark)
+        .blame(Blame::Client),
+    )
 }
 
 fn sni_invalid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let h = f.client_hello.as_ref()?;
     let name = f.server_name()?;
-    let is_ip = std::str::from_utf8(name).ok().is_some_and(|n| n.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok());
+    let is_ip = std::str::from_utf8(name)
+        .ok()
+        .is_some_and(|n| n.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok());
     let odd = if name.ends_with(b".") {
         "it ends in a dot"
     } else if name.contains(&b':') {
@@ -246,6 +280,91 @@ fn sni_invalid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn ssl2(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let h = f.client_hello.as_ref().filter(|h| h.message.ssl2_format)?;
-    let detail = format!("The hello in frame {} is in SSL 2.0's format and offers {}.", h.mark.frame, words::offered_versions(&h.message));
-    Some(Hit::new(detail, "On the client: update its TLS library, or disable SSL 2.0 in it (Java: remove SSLv2Hello).").at(h.mark).blame(Blame::Client))
+    let detail = format!(
+        "The hello in frame {} is in SSL 2.0's format and offers {}.",
+        h.mark.frame,
+        words::offered_versions(&h.message)
+    );
+    Some(
+        Hit::new(detail, "On the client: update its TLS library, or disable SSL 2.0 in it (Java: remove SSLv2Hello).")
+            .at(h.mark)
+            .blame(Blame::Client),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{established, fin, find, hello, leaf, mark, rst, server_flight, told};
+    use crate::diagnose::Confidence;
+    use crate::facts::{FlowFacts, Outcome};
+    use crate::span::Side;
+
+    fn late(mut f: FlowFacts) -> FlowFacts {
+        f.tcp.fin[Side::A] = Some(mark(5000));
+        f.last = mark(5000);
+        f
+    }
+
+    #[test]
+    fn the_server_closes() {
+        assert_eq!(told(&fin(hello(), Side::B)).cause, Some("server-closed-after-client-hello"));
+        assert_eq!(told(&rst(hello(), Side::B)).cause, Some("server-closed-after-client-hello"));
+        assert!(find(&fin(hello(), Side::A), "server-closed-after-client-hello").is_none());
+        assert!(find(&fin(server_flight(vec![leaf()]), Side::B), "server-closed-after-client-hello").is_none());
+    }
+
+    #[test]
+    fn the_server_says_nothing() {
+        let d = told(&late(hello()));
+        assert_eq!(d.cause, Some("server-hello-timeout"));
+        assert_eq!(d.findings[0].confidence, Confidence::Certain);
+        assert!(
+            find(&fin(hello(), Side::A), "server-hello-timeout").is_some_and(|x| x.confidence == Confidence::Likely)
+        );
+        assert!(find(&server_flight(vec![leaf()]), "server-hello-timeout").is_none());
+    }
+
+    #[test]
+    fn one_direction_proves_no_silence() {
+        let mut f = late(hello());
+        f.tcp.packets[Side::B] = 0;
+        let d = told(&f);
+        assert_eq!((d.outcome, d.cause), (Outcome::Incomplete, None));
+        assert!(d.findings.iter().any(|x| x.code == "capture-one-sided"));
+    }
+
+    #[test]
+    fn nothing_is_acknowledged() {
+        let mut f = late(hello());
+        f.tcp.data_acked[Side::A] = false;
+        f.sides[Side::A].retransmitted = 5;
+        assert_eq!(told(&f).cause, Some("client-hello-not-acked"));
+        assert!(find(&late(hello()), "client-hello-not-acked").is_none());
+    }
+
+    #[test]
+    fn names_that_are_missing_or_wrong() {
+        let with = |n: Option<&[u8]>| {
+            let mut f = established(server_flight(vec![leaf()]));
+            f.client_hello.as_mut().expect("there").message.extensions.server_name = n.map(|n| vec![Box::from(n)]);
+            f
+        };
+        assert!(find(&with(None), "no-sni").is_some() && find(&with(Some(b"a.example")), "no-sni").is_none());
+        assert!(
+            find(&with(Some(b"192.0.2.2")), "sni-is-ip").is_some()
+                && find(&with(Some(b"a.example")), "sni-is-ip").is_none()
+        );
+        for bad in [&b"a.example."[..], b"a.example:443", b"a b"] {
+            assert!(find(&with(Some(bad)), "sni-invalid").is_some());
+        }
+        assert!(find(&with(Some(b"a_b.example")), "sni-invalid").is_none());
+        assert!(find(&with(Some(b"192.0.2.2")), "sni-invalid").is_none());
+    }
+
+    #[test]
+    fn a_hello_of_another_age() {
+        let mut f = hello();
+        f.client_hello.as_mut().expect("there").message.ssl2_format = true;
+        assert!(find(&f, "sslv2-hello").is_some() && find(&hello(), "sslv2-hello").is_none());
+    }
 }

@@ -71,9 +71,17 @@ pub(super) const RULES: &[Rule] = &[
 fn dh(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (mark, k) = f.server_key_exchange?;
     let bits = k.dh_bits.filter(|b| *b < 2048 && *b > 0)?;
-    let detail = format!("The prime in the ServerKeyExchange (frame {}) has {bits} bits; 2048 are the least that is recommended.", mark.frame);
+    let detail = format!(
+        "The prime in the ServerKeyExchange (frame {}) has {bits} bits; 2048 are the least that is recommended.",
+        mark.frame
+    );
     let refused = of_server(f).filter(|r| matches!(r.alert.map(|a| a.0), Some(40 | 47 | 71 | 80)));
-    let hit = Hit::new(detail, "On the server: use ECDHE suites, or Diffie-Hellman parameters of at least 2048 bits (nginx: ssl_dhparam).").at(mark).blame(Blame::Server);
+    let hit = Hit::new(
+        detail,
+        "On the server: use ECDHE suites, or Diffie-Hellman parameters of at least 2048 bits (nginx: ssl_dhparam).",
+    )
+    .at(mark)
+    .blame(Blame::Server);
     Some(match refused {
         Some(r) if f.certificate_request.is_none() || r.alert == Some(AlertDescription::INSUFFICIENT_SECURITY) => {
             let said = r.alert.map(|a| words::alert_sentence(r.role, a, r.mark)).unwrap_or_default();
@@ -89,27 +97,81 @@ fn dh(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn explicit(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (mark, _) = f.server_key_exchange.filter(|(_, k)| k.explicit_curve)?;
-    Some(Hit::new(format!("The ServerKeyExchange in frame {} has explicit curve parameters.", mark.frame), "On the server: use a named curve (X25519, P-256).").at(mark).blame(Blame::Server))
+    Some(
+        Hit::new(
+            format!("The ServerKeyExchange in frame {} has explicit curve parameters.", mark.frame),
+            "On the server: use a named curve (X25519, P-256).",
+        )
+        .at(mark)
+        .blame(Blame::Server),
+    )
 }
 
 fn bleed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let h = f.heartbeats.iter().find(|h| h.kind == 1 && h.claimed > h.room)?;
     let role = f.role(h.side);
-    let detail = format!("In frame {} the {role} sent a heartbeat request that claims {} bytes of payload and has room for {}.", h.mark.frame, h.claimed, h.room);
-    let remedy = format!("Look at who {} is. Update the peer's TLS library if it is OpenSSL 1.0.1 to 1.0.1f.", words::end(f.ends.of(h.side)));
+    let detail = format!(
+        "In frame {} the {role} sent a heartbeat request that claims {} bytes of payload and has room for {}.",
+        h.mark.frame, h.claimed, h.room
+    );
+    let remedy = format!(
+        "Look at who {} is. Update the peer's TLS library if it is OpenSSL 1.0.1 to 1.0.1f.",
+        words::end(f.ends.of(h.side))
+    );
     Some(Hit::new(detail, remedy).at(h.mark).blame(Blame::from(role)))
 }
 
 fn bled(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let request = f.heartbeats.iter().find(|h| h.kind == 1 && h.claimed > h.room)?;
     let answer = f.heartbeats.iter().find(|h| {
-        h.kind == 2 && h.side != request.side && h.mark.frame >= request.mark.frame && h.claimed.max(h.room) > request.room
+        h.kind == 2
+            && h.side != request.side
+            && h.mark.frame >= request.mark.frame
+            && h.claimed.max(h.room) > request.room
     })?;
     let role = f.role(answer.side);
     let detail = format!(
         "The request in frame {} had {} bytes of payload at most; the {role} answered in frame {} with a payload of {} bytes out of its memory.",
         request.mark.frame, request.room, answer.mark.frame, answer.claimed
     );
-    let remedy = format!("On the {role}: update OpenSSL at once, replace key and certificate, have the old certificate revoked.");
+    let remedy = format!(
+        "On the {role}: update OpenSSL at once, replace key and certificate, have the old certificate revoked."
+    );
     Some(Hit::new(detail, remedy).at(request.mark).at(answer.mark).blame(Blame::from(role)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{alert, established, find, leaf, mark, server_flight, told};
+    use crate::facts::HeartbeatFact;
+    use crate::span::Side;
+    use crate::tls::handshake::ServerKeyExchange;
+
+    #[test]
+    fn short_primes() {
+        let mut f = server_flight(vec![leaf()]);
+        f.server_key_exchange =
+            Some((mark(7), ServerKeyExchange { dh_bits: Some(1024), ..ServerKeyExchange::default() }));
+        assert_eq!(told(&alert(f.clone(), Side::A, 40)).cause, Some("weak-dh-params"));
+        assert!(find(&established(f.clone()), "weak-dh-params").is_some_and(|x| !x.explains_failure));
+        f.server_key_exchange =
+            Some((mark(7), ServerKeyExchange { dh_bits: Some(2048), ..ServerKeyExchange::default() }));
+        assert!(find(&f, "weak-dh-params").is_none());
+        assert!(find(&f, "explicit-curve").is_none());
+        f.server_key_exchange =
+            Some((mark(7), ServerKeyExchange { explicit_curve: true, ..ServerKeyExchange::default() }));
+        assert!(find(&f, "explicit-curve").is_some());
+    }
+
+    #[test]
+    fn heartbeats_that_lie() {
+        let beat = |side, kind, claimed, room, n| HeartbeatFact { mark: mark(n), side, kind, claimed, room };
+        let mut f = server_flight(vec![leaf()]);
+        f.heartbeats = vec![beat(Side::A, 1, 18, 34, 9), beat(Side::B, 2, 18, 34, 10)];
+        assert!(find(&f, "heartbleed-attempt").is_none() && find(&f, "heartbleed-response").is_none());
+        f.heartbeats = vec![beat(Side::A, 1, 16_384, 0, 9)];
+        assert!(find(&f, "heartbleed-attempt").is_some() && find(&f, "heartbleed-response").is_none());
+        f.heartbeats.push(beat(Side::B, 2, 16_384, 16_000, 10));
+        assert!(find(&f, "heartbleed-response").is_some());
+    }
 }

@@ -50,7 +50,9 @@ fn record(t: ContentType) -> String {
 /// What is wrong, as part of a sentence; `None` for what is no fault of the sender (holes, ends).
 pub(super) fn sentence(kind: &AnomalyKind) -> Option<String> {
     Some(match kind {
-        AnomalyKind::NotARecord(h) => format!("bytes that are no TLS record where one must begin (type {}, length {})", h.content_type.0, h.len),
+        AnomalyKind::NotARecord(h) => {
+            format!("bytes that are no TLS record where one must begin (type {}, length {})", h.content_type.0, h.len)
+        }
         AnomalyKind::EmptyRecord(t) => format!("an empty {} record", record(*t)),
         AnomalyKind::Interleaved(t) => format!("a {} record between the parts of one handshake message", record(*t)),
         AnomalyKind::BadChangeCipherSpec => "a change_cipher_spec that is not one byte 1".to_owned(),
@@ -66,11 +68,11 @@ fn malformed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let mut sender = None;
     for (side, a) in &f.anomalies {
         // A change_cipher_spec after the first one belongs to a renegotiation and is encrypted.
-        let again = a.kind == AnomalyKind::BadChangeCipherSpec
-            && f.sides[side.index()].ccs.is_some_and(|m| m.frame < a.mark.frame);
+        let again =
+            a.kind == AnomalyKind::BadChangeCipherSpec && f.sides[*side].ccs.is_some_and(|m| m.frame < a.mark.frame);
         let odd = !matches!(a.kind, AnomalyKind::MessageTooLong(..)) && !again;
         // After a hole the reader may take up the stream in a wrong place.
-        let holes = f.sides[side.index()].gaps.iter().any(|g| g.frame <= a.mark.frame) || f.sides[side.index()].mid_stream;
+        let holes = f.sides[*side].gaps.iter().any(|g| g.frame <= a.mark.frame) || f.sides[*side].mid_stream;
         if let Some(s) = sentence(&a.kind).filter(|_| odd && !holes) {
             said.push(format!("{} from the {} (frame {})", s, f.role(*side), a.mark.frame));
             frames.push(a.mark);
@@ -95,13 +97,16 @@ fn malformed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let role = f.role(sender);
     let mut hit = Hit::new(
         format!("{}.", words::list(&said)),
-        format!("On the {role}: update its TLS library. Capture at both ends to see whether the bytes change on their way."),
+        format!(
+            "On the {role}: update its TLS library. Capture at both ends to see whether the bytes change on their way."
+        ),
     )
     .blame(Blame::from(role));
     for m in frames {
         hit = hit.at(m);
     }
-    let refused = refusal(f).filter(|r| r.role != role && r.alert.is_some_and(|a| matches!(a.0, 10 | 22 | 47 | 50 | 109 | 110)));
+    let refused =
+        refusal(f).filter(|r| r.role != role && r.alert.is_some_and(|a| matches!(a.0, 10 | 22 | 47 | 50 | 109 | 110)));
     Some(match refused {
         Some(r) => hit.at(r.mark).severity(Severity::Error).likely(),
         None => hit.beside(),
@@ -110,12 +115,65 @@ fn malformed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn too_long(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (side, len, mark) = f.anomalies.iter().find_map(|(s, a)| match a.kind {
-        AnomalyKind::NotARecord(h) if h.len > crate::limits::RECORD_BODY_BYTES && (20..=24).contains(&h.content_type.0) => {
+        AnomalyKind::NotARecord(h)
+            if h.len > crate::limits::RECORD_BODY_BYTES && (20..=24).contains(&h.content_type.0) =>
+        {
             Some((*s, h.len, a.mark))
         }
         _ => None,
     })?;
     let role = f.role(side);
-    let detail = format!("In frame {} a record of the {role} claims {len} bytes; 16384 and what protection adds are the most.", mark.frame);
-    Some(Hit::new(detail, format!("On the {role}: update its TLS library, or find out what changes the bytes on their way.")).at(mark).blame(Blame::from(role)))
+    let detail = format!(
+        "In frame {} a record of the {role} claims {len} bytes; 16384 and what protection adds are the most.",
+        mark.frame
+    );
+    Some(
+        Hit::new(
+            detail,
+            format!("On the {role}: update its TLS library, or find out what changes the bytes on their way."),
+        )
+        .at(mark)
+        .blame(Blame::from(role)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{alert, established, find, hello, leaf, mark, server_flight};
+    use crate::diagnose::Severity;
+    use crate::flow::{Gap, GapReason};
+    use crate::span::Side;
+    use crate::tls::names::ContentType;
+    use crate::tls::record::RecordHeader;
+    use crate::tls::{Anomaly, AnomalyKind};
+
+    #[test]
+    fn what_does_not_decode() {
+        let mut f = hello();
+        f.anomalies.push((Side::A, Anomaly { kind: AnomalyKind::EmptyRecord(ContentType::HANDSHAKE), mark: mark(5) }));
+        assert!(find(&f, "tls-malformed-message").is_some_and(|x| x.severity == Severity::Warning));
+        assert!(
+            find(&alert(f.clone(), Side::B, 10), "tls-malformed-message")
+                .is_some_and(|x| x.severity == Severity::Error)
+        );
+        assert!(find(&established(server_flight(vec![leaf()])), "tls-malformed-message").is_none());
+        // Behind a hole the reader may be at the wrong place.
+        f.sides[Side::A].gaps.push(Gap { at: 0, bytes: 5, frame: mark(4).frame, reason: GapReason::Capture });
+        assert!(find(&f, "tls-malformed-message").is_none());
+    }
+
+    #[test]
+    fn a_second_change_cipher_spec_is_encrypted() {
+        let mut f = established(server_flight(vec![leaf()]));
+        f.anomalies.push((Side::A, Anomaly { kind: AnomalyKind::BadChangeCipherSpec, mark: mark(15) }));
+        assert!(find(&f, "tls-malformed-message").is_none());
+    }
+
+    #[test]
+    fn too_long() {
+        let mut f = hello();
+        let header = RecordHeader { content_type: ContentType::HANDSHAKE, version: 0x0303, len: 20_000 };
+        f.anomalies.push((Side::A, Anomaly { kind: AnomalyKind::NotARecord(header), mark: mark(5) }));
+        assert!(find(&f, "record-too-long").is_some() && find(&hello(), "record-too-long").is_none());
+    }
 }

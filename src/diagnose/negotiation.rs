@@ -194,8 +194,14 @@ struct Narrow {
 
 impl Narrow {
     fn of(h: &ClientHello) -> Self {
-        let suites: Vec<CipherSuite> =
-            h.cipher_suites.iter().copied().filter(|s| !names::is_grease(*s)).map(CipherSuite).filter(|s| !s.is_signal()).collect();
+        let suites: Vec<CipherSuite> = h
+            .cipher_suites
+            .iter()
+            .copied()
+            .filter(|s| !names::is_grease(*s))
+            .map(CipherSuite)
+            .filter(|s| !s.is_signal())
+            .collect();
         let auth: Vec<Authentication> = suites.iter().filter_map(|s| s.attributes()).map(|a| a.auth).collect();
         let all = |a| !auth.is_empty() && auth.iter().all(|x| *x == a);
         let e = &h.extensions;
@@ -230,7 +236,13 @@ fn ambiguous(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let mut ranked: Vec<(bool, String)> = vec![
         (n.suites || n.ecdsa_only, format!("cipher suites (the client offers {})", words::suites(&h.cipher_suites))),
         (n.groups, format!("groups (the client offers {})", words::groups(&e.groups))),
-        (n.schemes, format!("signature schemes against the type of the server's certificate (the client accepts {})", words::schemes(&e.signature_schemes))),
+        (
+            n.schemes,
+            format!(
+                "signature schemes against the type of the server's certificate (the client accepts {})",
+                words::schemes(&e.signature_schemes)
+            ),
+        ),
         (false, format!("versions (the client offers {})", words::offered_versions(h))),
     ];
     if f.server_name().is_none() {
@@ -260,7 +272,11 @@ fn cipher(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     } else {
         ""
     };
-    let detail = format!("The client offers no cipher suite but {}.{kind} {}", words::suites(&h.cipher_suites), refused(mark, d));
+    let detail = format!(
+        "The client offers no cipher suite but {}.{kind} {}",
+        words::suites(&h.cipher_suites),
+        refused(mark, d)
+    );
     let remedy = "On the client: offer more cipher suites (curl: leave out --ciphers and --tls13-ciphers; openssl: -cipher, -ciphersuites). On the server: enable one of those the client offers (nginx: ssl_ciphers, for TLS 1.3 ssl_conf_command Ciphersuites).";
     Some(at_hello(f, Hit::new(detail, remedy), mark).likely())
 }
@@ -271,7 +287,11 @@ fn group(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if !n.groups || n.kinds() != 1 {
         return None;
     }
-    let detail = format!("The client offers only the groups {}, neither x25519 nor secp256r1. {}", words::groups(&h.extensions.groups), refused(mark, d));
+    let detail = format!(
+        "The client offers only the groups {}, neither x25519 nor secp256r1. {}",
+        words::groups(&h.extensions.groups),
+        refused(mark, d)
+    );
     let remedy = "On the client: offer x25519 and secp256r1 too (curl: --curves, openssl: -groups X25519:P-256). On the server: enable the client's group (nginx: ssl_ecdh_curve; openssl: -groups).";
     Some(at_hello(f, Hit::new(detail, remedy), mark).likely())
 }
@@ -282,7 +302,11 @@ fn sigalg(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if !n.schemes || n.kinds() != 1 {
         return None;
     }
-    let detail = format!("The client accepts only the signature schemes {}. {}", words::schemes(&h.extensions.signature_schemes), refused(mark, d));
+    let detail = format!(
+        "The client accepts only the signature schemes {}. {}",
+        words::schemes(&h.extensions.signature_schemes),
+        refused(mark, d)
+    );
     let remedy = "On the client: accept the signatures of the server's kind of key (openssl: -sigalgs; Java: jdk.tls.client.SignatureSchemes). On the server: add a certificate of the type that the client accepts.";
     Some(at_hello(f, Hit::new(detail, remedy), mark).likely())
 }
@@ -291,21 +315,33 @@ fn unrecognized(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (level, _, mark) = f.alerts_of(Role::Server).find(|(_, d, _)| *d == AlertDescription::UNRECOGNIZED_NAME)?;
     let name = words::server_name(f).map_or_else(|| "no name at all".to_owned(), |n| format!("the name {n}"));
     let said = words::alert_sentence(Role::Server, AlertDescription::UNRECOGNIZED_NAME, mark);
-    let remedy = format!("On the server: add a virtual host and certificate for it. On the client: ask for a name that {} serves.", words::end(f.end(Role::Server)));
-    let hit = Hit::new(format!("The client asked for {name} (SNI). {said}"), remedy).at_any(f.client_hello.as_ref().map(|h| h.mark)).at(mark).blame(Blame::Either);
+    let remedy = format!(
+        "On the server: add a virtual host and certificate for it. On the client: ask for a name that {} serves.",
+        words::end(f.end(Role::Server))
+    );
+    let hit = Hit::new(format!("The client asked for {name} (SNI). {said}"), remedy)
+        .at_any(f.client_hello.as_ref().map(|h| h.mark))
+        .at(mark)
+        .blame(Blame::Either);
     let Some(r) = refusal(f) else { return Some(hit.severity(Severity::Warning).beside()) };
     if r.alert == Some(AlertDescription::UNRECOGNIZED_NAME) {
         return Some(hit);
     }
     // A warning: the server went on. A client (old Java) that then left may have taken it for an error.
-    let left = level == AlertLevel::WARNING && r.role == Role::Client && r.alert.is_none_or(|a| a == AlertDescription::UNEXPECTED_MESSAGE);
+    let left = level == AlertLevel::WARNING
+        && r.role == Role::Client
+        && r.alert.is_none_or(|a| a == AlertDescription::UNEXPECTED_MESSAGE);
     Some(if left { hit.likely().at(r.mark) } else { hit.severity(Severity::Warning).beside() })
 }
 
 fn alpn(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = refusal(f).filter(|r| r.alert == Some(AlertDescription::NO_APPLICATION_PROTOCOL))?;
-    let offered = f.client_hello.as_ref().map_or_else(|| "unknown".to_owned(), |h| words::alpn(&h.message.extensions.alpn));
-    let detail = format!("The client offers the application protocols {offered}. {}", words::alert_sentence(r.role, AlertDescription::NO_APPLICATION_PROTOCOL, r.mark));
+    let offered =
+        f.client_hello.as_ref().map_or_else(|| "unknown".to_owned(), |h| words::alpn(&h.message.extensions.alpn));
+    let detail = format!(
+        "The client offers the application protocols {offered}. {}",
+        words::alert_sentence(r.role, AlertDescription::NO_APPLICATION_PROTOCOL, r.mark)
+    );
     let remedy = "On the client: offer a protocol that the server has (curl --http1.1 or --http2; openssl s_client -alpn h2,http/1.1). On the server: enable one of those the client offers (nginx: http2 on; Envoy: alpn_protocols).";
     Some(at_hello(f, Hit::new(detail, remedy), r.mark))
 }
@@ -314,8 +350,17 @@ fn insufficient(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let d = AlertDescription::INSUFFICIENT_SECURITY;
     let r = refusal(f).filter(|r| r.alert == Some(d))?;
     let h = &f.client_hello.as_ref()?.message;
-    let detail = format!("{} The client offers {} with {}.", words::alert_sentence(r.role, d, r.mark), words::offered_versions(h), words::suites(&h.cipher_suites));
-    let remedy = format!("On the {}: enable stronger cipher suites, groups and keys. What was too weak stands in the {}'s log.", r.role.other(), r.role);
+    let detail = format!(
+        "{} The client offers {} with {}.",
+        words::alert_sentence(r.role, d, r.mark),
+        words::offered_versions(h),
+        words::suites(&h.cipher_suites)
+    );
+    let remedy = format!(
+        "On the {}: enable stronger cipher suites, groups and keys. What was too weak stands in the {}'s log.",
+        r.role.other(),
+        r.role
+    );
     Some(at_hello(f, Hit::new(detail, remedy), r.mark).blame(Blame::from(r.role.other())))
 }
 
@@ -323,8 +368,16 @@ fn fallback(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let d = AlertDescription::INAPPROPRIATE_FALLBACK;
     let r = refusal(f).filter(|r| r.alert == Some(d))?;
     let h = &f.client_hello.as_ref()?.message;
-    let scsv = if h.cipher_suites.contains(&CipherSuite::TLS_FALLBACK_SCSV.0) { " and carries TLS_FALLBACK_SCSV (0x5600), which says that it is a retry" } else { "" };
-    let detail = format!("The ClientHello offers {}{scsv}. {}", words::offered_versions(h), words::alert_sentence(r.role, d, r.mark));
+    let scsv = if h.cipher_suites.contains(&CipherSuite::TLS_FALLBACK_SCSV.0) {
+        " and carries TLS_FALLBACK_SCSV (0x5600), which says that it is a retry"
+    } else {
+        ""
+    };
+    let detail = format!(
+        "The ClientHello offers {}{scsv}. {}",
+        words::offered_versions(h),
+        words::alert_sentence(r.role, d, r.mark)
+    );
     let remedy = "On the client: do not retry with a lower version; find out why its first attempt, with the higher one, failed.";
     Some(at_hello(f, Hit::new(detail, remedy), r.mark).blame(Blame::Client))
 }
@@ -343,16 +396,26 @@ fn extensions(f: &FlowFacts, refuser: Role) -> String {
         .map(|t| t.name().map_or_else(|| t.id(), str::to_owned))
         .collect();
     let whole = all.join(", ");
-    format!(" The {}'s hello has these extensions: {}.", refuser.other(), if whole.is_empty() { "none" } else { whole.as_str() })
+    format!(
+        " The {}'s hello has these extensions: {}.",
+        refuser.other(),
+        if whole.is_empty() { "none" } else { whole.as_str() }
+    )
 }
 
 fn missing_extension(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let d = AlertDescription::MISSING_EXTENSION;
     let r = refusal(f).filter(|r| r.alert == Some(d))?;
-    let named = f.server_name().map_or_else(|| " It asks for no server name.".to_owned(), |n| format!(" It asks for \"{}\".", text::escape_bytes(n)));
+    let named = f.server_name().map_or_else(
+        || " It asks for no server name.".to_owned(),
+        |n| format!(" It asks for \"{}\".", text::escape_bytes(n)),
+    );
     let named = if r.role == Role::Server { named } else { String::new() };
     let detail = format!("{}{}{named}", words::alert_sentence(r.role, d, r.mark), extensions(f, r.role));
-    let remedy = format!("On the {}: update its TLS library, and look for a device that takes extensions out. If the client sends no server name, set it.", r.role.other());
+    let remedy = format!(
+        "On the {}: update its TLS library, and look for a device that takes extensions out. If the client sends no server name, set it.",
+        r.role.other()
+    );
     Some(at_hello(f, Hit::new(detail, remedy), r.mark).blame(Blame::from(r.role.other())))
 }
 
@@ -360,13 +423,16 @@ fn unsupported_extension(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let d = AlertDescription::UNSUPPORTED_EXTENSION;
     let r = refusal(f).filter(|r| r.alert == Some(d))?;
     let detail = format!("{}{}", words::alert_sentence(r.role, d, r.mark), extensions(f, r.role));
-    let remedy = format!("On the {}: update its TLS library; look for a device between that changes the hellos.", r.role.other());
+    let remedy = format!(
+        "On the {}: update its TLS library; look for a device between that changes the hellos.",
+        r.role.other()
+    );
     Some(at_hello(f, Hit::new(detail, remedy), r.mark).blame(Blame::from(r.role.other())))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{alert, established, find, hello, server_flight, leaf, told};
+    use super::super::testing::{alert, established, find, hello, leaf, server_flight, told};
     use crate::facts::FlowFacts;
     use crate::span::Side;
 

@@ -38,9 +38,16 @@ pub fn explain_page(code: &str) -> Option<String> {
 
 /// An alert's page begins with what the alert says.
 fn what(rule: &Rule) -> String {
-    let alert = rule.code.strip_prefix("alert-").map(|n| n.replace('-', "_")).and_then(|n| AlertDescription::from_name(&n));
+    let alert =
+        rule.code.strip_prefix("alert-").map(|n| n.replace('-', "_")).and_then(|n| AlertDescription::from_name(&n));
     match alert {
-        Some(a) => format!("{} Alert {}.{}{}", a.explain(), a.0, if rule.page.what.is_empty() { "" } else { " " }, rule.page.what),
+        Some(a) => format!(
+            "{} Alert {}.{}{}",
+            a.explain(),
+            a.0,
+            if rule.page.what.is_empty() { "" } else { " " },
+            rule.page.what
+        ),
         None if rule.page.what.is_empty() => format!("{}.", rule.title),
         None => rule.page.what.to_owned(),
     }

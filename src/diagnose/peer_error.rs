@@ -5,8 +5,8 @@ use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::{FlowFacts, MessageKind};
 use crate::flow::Mark;
 use crate::span::Role;
-use crate::tls::names::AlertDescription;
 use crate::tls::Start;
+use crate::tls::names::AlertDescription;
 
 const TRACE: &str = "  openssl s_client -connect HOST:PORT -servername NAME -trace </dev/null";
 const BOTH_ENDS: &str = "Capture at both ends and compare the bytes: a device between that rewrites or damages them shows at once. Update the TLS library of the side that sent the message; look at the log of the side that complained.";
@@ -150,10 +150,13 @@ fn our_view(f: &FlowFacts, sender: Role, until: Mark) -> String {
     for (kind, e) in hello.iter().flat_map(|e| &e.malformed) {
         odd.push(format!("the extension {} of its hello: {e}", kind.name().map_or_else(|| kind.id(), str::to_owned)));
     }
-    if let Some(Start::Not(p)) = f.sides[side.index()].start.map(|s| s.0) {
+    if let Some(Start::Not(p)) = f.sides[side].start.map(|s| s.0) {
         odd.push(format!("it had sent {}", p.name()));
     }
-    let last = f.messages.iter().rfind(|m| m.side == side && m.mark.frame <= until.frame && !matches!(m.kind, MessageKind::Alert(..)));
+    let last = f
+        .messages
+        .iter()
+        .rfind(|m| m.side == side && m.mark.frame <= until.frame && !matches!(m.kind, MessageKind::Alert(..)));
     let last = last.map_or_else(String::new, |m| {
         let what = match m.kind {
             MessageKind::Handshake(t) => t.name().map_or_else(|| t.id(), str::to_owned),
@@ -179,26 +182,44 @@ fn complaint(f: &FlowFacts, d: AlertDescription, remedy: &str) -> Option<Hit> {
 }
 
 fn decode(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    complaint(f, AlertDescription::DECODE_ERROR, "Look at the log of the side that sent the alert; update the TLS library of the other one; compare captures of both ends, in case a device between changes the bytes.")
+    complaint(
+        f,
+        AlertDescription::DECODE_ERROR,
+        "Look at the log of the side that sent the alert; update the TLS library of the other one; compare captures of both ends, in case a device between changes the bytes.",
+    )
 }
 
 fn illegal(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    complaint(f, AlertDescription::ILLEGAL_PARAMETER, "Look at the log of the side that sent the alert; update the TLS library of the other one; compare captures of both ends, in case a device between changes the handshake.")
+    complaint(
+        f,
+        AlertDescription::ILLEGAL_PARAMETER,
+        "Look at the log of the side that sent the alert; update the TLS library of the other one; compare captures of both ends, in case a device between changes the handshake.",
+    )
 }
 
 fn unexpected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    complaint(f, AlertDescription::UNEXPECTED_MESSAGE, "Check that both sides agree on when TLS begins (STARTTLS, PROXY protocol, plain HTTP); then update the TLS library of the side that was complained of.")
+    complaint(
+        f,
+        AlertDescription::UNEXPECTED_MESSAGE,
+        "Check that both sides agree on when TLS begins (STARTTLS, PROXY protocol, plain HTTP); then update the TLS library of the side that was complained of.",
+    )
 }
 
 fn internal(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let d = AlertDescription::INTERNAL_ERROR;
     let (role, _) = failed_with(f, d)?;
-    let remedy = format!("On the {role}: its log says what failed. Check that its certificate and key belong together and can be read, HSM and token, FIPS mode, and any backend it asks.");
+    let remedy = format!(
+        "On the {role}: its log says what failed. Check that its certificate and key belong together and can be read, HSM and token, FIPS mode, and any backend it asks."
+    );
     Some(complaint(f, d, &remedy)?.blame(Blame::from(role)))
 }
 
 fn mac(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    complaint(f, AlertDescription::BAD_RECORD_MAC, "Compare captures of both ends for damaged bytes; switch network card offloads off for a test (ethtool -K); check pre-shared keys.")
+    complaint(
+        f,
+        AlertDescription::BAD_RECORD_MAC,
+        "Compare captures of both ends for damaged bytes; switch network card offloads off for a test (ethtool -K); check pre-shared keys.",
+    )
 }
 
 fn decrypt(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -206,17 +227,59 @@ fn decrypt(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (role, _) = failed_with(f, d)?;
     let owner = role.other();
     let proof = if f.of(owner).certificate_verify.is_some() && stage(f) >= Stage::ClientFlight {
-        format!("On the {owner}: the key does not belong to the certificate it sends, or its token signs in another way than announced; compare openssl x509 -noout -pubkey with openssl pkey -pubout.")
+        format!(
+            "On the {owner}: the key does not belong to the certificate it sends, or its token signs in another way than announced; compare openssl x509 -noout -pubkey with openssl pkey -pubout."
+        )
     } else {
-        format!("On the {owner}: check that private key and certificate belong together (openssl x509 -noout -pubkey, openssl pkey -pubout), and pre-shared keys.")
+        format!(
+            "On the {owner}: check that private key and certificate belong together (openssl x509 -noout -pubkey, openssl pkey -pubout), and pre-shared keys."
+        )
     };
     Some(complaint(f, d, &proof)?.blame(Blame::from(owner)))
 }
 
 fn overflow(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    complaint(f, AlertDescription::RECORD_OVERFLOW, "Check that the other side speaks TLS at this point; update its TLS library if it ignores record_size_limit.")
+    complaint(
+        f,
+        AlertDescription::RECORD_OVERFLOW,
+        "Check that the other side speaks TLS at this point; update its TLS library if it ignores record_size_limit.",
+    )
 }
 
 fn psk(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     complaint(f, AlertDescription(115), "Give both sides the same pre-shared key identity and key.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{alert, established, find, hello, leaf, mark, server_flight, told};
+    use crate::span::Side;
+    use crate::tls::{Anomaly, AnomalyKind};
+
+    #[test]
+    fn complaints_name_what_came_before() {
+        for (a, code) in [
+            (50, "decode-error"),
+            (47, "illegal-parameter"),
+            (10, "unexpected-message"),
+            (80, "internal-error"),
+            (20, "bad-record-mac"),
+            (51, "decrypt-error"),
+            (22, "record-overflow"),
+            (115, "psk-identity-unknown"),
+        ] {
+            let d = told(&alert(hello(), Side::B, a));
+            assert_eq!(d.cause, Some(code));
+            assert!(d.findings[0].detail.contains("client_hello (frame 4)"), "{}", d.findings[0].detail);
+            assert!(find(&established(server_flight(vec![leaf()])), code).is_none());
+        }
+    }
+
+    #[test]
+    fn our_own_reading_is_told() {
+        let mut f = hello();
+        f.anomalies.push((Side::A, Anomaly { kind: AnomalyKind::BadChangeCipherSpec, mark: mark(5) }));
+        let x = find(&alert(f, Side::B, 10), "unexpected-message").expect("there");
+        assert!(x.detail.contains("a change_cipher_spec that is not one byte 1"), "{}", x.detail);
+    }
 }

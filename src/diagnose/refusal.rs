@@ -4,10 +4,14 @@ use super::{Confidence, Hit, Severity, words};
 use crate::facts::{FlowFacts, How, Outcome, Phase};
 use crate::flow::Mark;
 use crate::span::Role;
-use crate::tls::names::AlertDescription;
+use crate::tls::names::{AlertDescription, ContentType};
 
 /// A close within this time after the peer's last flight is an answer to it; later ones may be a person's or a timer's.
 const AT_ONCE_US: u64 = 1_000_000;
+
+/// A client that leaves for what it found in the certificate does so in the same breath as it finishes: no person and no
+/// idle timer is that fast. Browsers that connect ahead of need stay longer.
+const SAME_BREATH_US: u64 = 50_000;
 
 /// The end of a handshake that did not succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub(super) struct Refusal {
 /// Who ended a handshake that failed or was rejected; `None` for every other flow.
 pub(super) fn refusal(f: &FlowFacts) -> Option<Refusal> {
     // A server's alert to a client that never said a word (a probe) refuses nothing.
-    let client = f.side(Role::Client).index();
+    let client = f.side(Role::Client);
     let spoke = f.client_hello.is_some() || f.tcp.data[client].is_some() || f.tcp.packets[client] == 0;
     if !spoke || !matches!(f.outcome(), Outcome::Failed | Outcome::Rejected) {
         return None;
@@ -137,27 +141,41 @@ pub(super) fn left_unsatisfied(f: &FlowFacts) -> Option<Mark> {
     let hello = f.client_hello.as_ref()?;
     let whole = f.sides.iter().all(|s| s.gaps.is_empty() && !s.mid_stream);
     let (idle, finished, left) = if f.is_tls13() {
-        // What follows the client's Finished is an alert (a close_notify) or nothing, and the server has not refused it.
+        // All that follows the client's Finished is one alert (a close_notify), and the server has not refused it.
         let done = f.of(Role::Client).finished_sized?;
         let client = f.side(Role::Client);
-        let mut after = f.shapes.iter().filter(|s| s.side == client && s.mark.frame > done.frame);
-        let (bye, more) = (after.next(), after.next());
+        // By order, not by frame: both may share one segment.
+        let finished = f.finished_record_len();
+        let sent = f.shapes.iter().filter(|s| s.side == client && s.content_type == ContentType::APPLICATION_DATA);
+        let mut after = sent.skip_while(|s| s.len < finished).skip(1);
+        let (bye, more) = (after.next().filter(|s| s.len == 19)?, after.next());
         let few = f.of(Role::Client).encrypted.records <= 2 && !hello.message.extensions.early_data && more.is_none();
-        let left = bye.map(|s| s.mark).or(f.fin(Role::Client))?;
+        let left = bye.mark;
         let server_was_first = f.fin(Role::Server).or(f.rst(Role::Server)).is_some_and(|m| m.frame < left.frame)
-            || f.shapes.iter().any(|s| s.side != client && (done.frame..left.frame).contains(&s.mark.frame) && s.mark.frame > done.frame && s.len < 53);
-        (few && bye.is_none_or(|s| s.len == 19) && !server_was_first, done, left)
+            || f.shapes.iter().any(|s| {
+                s.side != client
+                    && (done.frame..left.frame).contains(&s.mark.frame)
+                    && s.mark.frame > done.frame
+                    && s.len < 53
+            });
+        (few && !server_was_first, done, left)
     } else {
-        let e = f.ended_by().filter(|e| e.role == Role::Client)?;
+        // A browser that connected ahead of need closes without a word; curl says goodbye.
+        let e = f.ended_by().filter(|e| e.role == Role::Client && e.how == How::CloseNotify)?;
         (f.sides.iter().all(|s| s.application_data.is_none()), f.of(Role::Server).after_ccs?, e.mark)
     };
-    let at_once = left.time.us_since(finished.time) < AT_ONCE_US;
+    let at_once = left.time.us_since(finished.time) < SAME_BREATH_US;
     (idle && whole && at_once && !hello.message.extensions.alpn.is_empty()).then_some(left)
 }
 
 /// Time from the peer's last message to a silent close is short enough for an answer.
 pub(super) fn at_once(f: &FlowFacts, r: &Refusal) -> bool {
-    let said = f.messages.iter().filter(|m| f.role(m.side) != r.role && m.mark.frame <= r.mark.frame).map(|m| m.mark.time).max();
+    let said = f
+        .messages
+        .iter()
+        .filter(|m| f.role(m.side) != r.role && m.mark.frame <= r.mark.frame)
+        .map(|m| m.mark.time)
+        .max();
     said.is_some_and(|t| r.mark.time.us_since(t) < AT_ONCE_US)
 }
 
@@ -179,12 +197,21 @@ pub(super) enum Fault {
 /// `ssl_x509err2alert`, Go's `crypto/tls`, JSSE and GnuTLS send for which verification error.
 pub(super) fn weigh(alert: Option<AlertDescription>, fault: Fault) -> Option<Confidence> {
     use Confidence::{Certain, Likely, Possible};
-    let Some(alert) = alert else { return Some(Likely) };
+    let Some(alert) = alert else {
+        // Weak keys and odd extensions are refused with an alert by those who mind them.
+        return (!matches!(fault, Fault::Weak | Fault::Usage | Fault::NotCa)).then_some(Likely);
+    };
     match (alert.0, fault) {
         (44, Fault::Revoked) | (45, Fault::Expired) | (48, Fault::Untrusted) | (43, Fault::Purpose) => Some(Certain),
-        (42 | 46, _) | (45, Fault::NotYetValid) | (43, Fault::Usage) | (48, Fault::NotCa) | (40, Fault::Weak) => Some(Likely),
-        (49, Fault::Name | Fault::Purpose) | (43, Fault::Weak) | (113, Fault::Revoked) | (48, Fault::Weak) => Some(Possible),
-        (40 | 80, Fault::Expired | Fault::NotYetValid | Fault::Name | Fault::Purpose | Fault::Untrusted) => Some(Possible),
+        (42 | 46, _) | (45, Fault::NotYetValid) | (43, Fault::Usage) | (48, Fault::NotCa) | (40, Fault::Weak) => {
+            Some(Likely)
+        }
+        (49, Fault::Name | Fault::Purpose) | (43, Fault::Weak) | (113, Fault::Revoked) | (48, Fault::Weak) => {
+            Some(Possible)
+        }
+        (40 | 80, Fault::Expired | Fault::NotYetValid | Fault::Name | Fault::Purpose | Fault::Untrusted) => {
+            Some(Possible)
+        }
         _ => None,
     }
 }
@@ -202,9 +229,9 @@ pub(super) fn judged(f: &FlowFacts, owner: Role, fault: Fault, mut hit: Hit) -> 
     };
     hit.detail.push(' ');
     hit.detail.push_str(&how_it_ended(f, &r));
-    hit.sure(if r.alert.is_none() && !at_once(f, &r) { Confidence::Possible } else { confidence })
-        .severity(Severity::Error)
-        .at(r.mark)
+    // A reset, or a close after a while, has many reasons.
+    let faint = r.alert.is_none() && (r.how == How::Rst || !at_once(f, &r));
+    hit.sure(if faint { Confidence::Possible } else { confidence }).severity(Severity::Error).at(r.mark)
 }
 
 /// One sentence: who ended the handshake, how and when.

@@ -47,17 +47,26 @@ fn revoked(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let said = of_server(f).filter(|r| r.alert == Some(AlertDescription::CERTIFICATE_REVOKED));
     let subject = chain(f).and_then(leaf);
     let staple = f.ocsp.as_ref().zip(subject).and_then(|(o, c)| o.status_of(&c.serial));
-    let remedy = "On the server: replace the certificate and its key, and reload. The CA says why and when it was revoked.";
+    let remedy =
+        "On the server: replace the certificate and its key, and reload. The CA says why and when it was revoked.";
     if let Some(r) = said {
-        let which = subject.map_or_else(|| " The certificate itself is encrypted (TLS 1.3), the alert is not.".to_owned(), |c| format!(" The certificate is {}, serial {}.", words::cert(c), c.serial));
+        let which = subject.map_or_else(
+            || " The certificate itself is encrypted (TLS 1.3), the alert is not.".to_owned(),
+            |c| format!(" The certificate is {}, serial {}.", words::cert(c), c.serial),
+        );
         let detail = format!("{}{which}", words::alert_sentence(r.role, AlertDescription::CERTIFICATE_REVOKED, r.mark));
         return Some(Hit::new(detail, remedy).at(r.mark).blame(Blame::Server));
     }
     let (c, status) = (subject?, staple?);
     let CertStatus::Revoked { .. } = status.status else { return None };
     let reason = status.status.reason().map_or_else(String::new, |r| format!(", reason {r}"));
-    let detail = format!("The OCSP response that the server staples says that {} (serial {}) is revoked{reason}.", words::cert(c), c.serial);
-    let hit = Hit::new(detail, remedy).at_any(f.of(Role::Server).certificates.as_ref().map(|c| c.mark)).blame(Blame::Server);
+    let detail = format!(
+        "The OCSP response that the server staples says that {} (serial {}) is revoked{reason}.",
+        words::cert(c),
+        c.serial
+    );
+    let hit =
+        Hit::new(detail, remedy).at_any(f.of(Role::Server).certificates.as_ref().map(|c| c.mark)).blame(Blame::Server);
     Some(judged(f, Role::Server, Fault::Revoked, hit))
 }
 
@@ -70,6 +79,52 @@ fn staple_expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let until = status.next_update.map_or_else(|| "some time".to_owned(), words::date);
     let detail = format!("The response was good until {until}; the connection is of {}.", words::when(f));
     let refused = of_server(f).is_some_and(|r| r.alert == Some(AlertDescription::BAD_CERTIFICATE_STATUS_RESPONSE));
-    let hit = Hit::new(detail, "On the server: let it fetch OCSP responses again (route and resolver to the CA's responder), then reload.").blame(Blame::Server);
+    let hit = Hit::new(
+        detail,
+        "On the server: let it fetch OCSP responses again (route and resolver to the CA's responder), then reload.",
+    )
+    .blame(Blame::Server);
     Some(if refused { hit.severity(Severity::Error) } else { hit.beside() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{NOW, alert, established, find, leaf, server_flight, told};
+    use crate::facts::FlowFacts;
+    use crate::span::Side;
+    use crate::x509::{CertStatus, OcspResponse, OcspResponseStatus, OcspStatus};
+
+    fn stapled(status: CertStatus, next: i64) -> FlowFacts {
+        let mut f = server_flight(vec![leaf()]);
+        f.ocsp = Some(Box::new(OcspResponse {
+            response_status: OcspResponseStatus::Successful,
+            responder: None,
+            produced_at: None,
+            statuses: vec![OcspStatus {
+                serial: leaf().serial,
+                issuer_name_hash: String::new(),
+                issuer_key_hash: String::new(),
+                status,
+                this_update: Some(NOW - 86_400),
+                next_update: Some(next),
+            }],
+            signature_algorithm: None,
+        }));
+        f
+    }
+
+    #[test]
+    fn revoked_by_alert_or_by_staple() {
+        assert_eq!(told(&alert(server_flight(vec![leaf()]), Side::A, 44)).cause, Some("server-cert-revoked"));
+        let revoked = CertStatus::Revoked { at: Some(NOW), reason: Some(1) };
+        let x = find(&established(stapled(revoked, NOW + 60)), "server-cert-revoked").expect("the staple says so");
+        assert!(x.detail.contains("keyCompromise") && !x.explains_failure);
+        assert!(find(&established(stapled(CertStatus::Good, NOW + 60)), "server-cert-revoked").is_none());
+    }
+
+    #[test]
+    fn a_stale_staple() {
+        assert!(find(&established(stapled(CertStatus::Good, NOW - 60)), "ocsp-staple-expired").is_some());
+        assert!(find(&established(stapled(CertStatus::Good, NOW + 60)), "ocsp-staple-expired").is_none());
+    }
 }

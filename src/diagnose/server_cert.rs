@@ -13,7 +13,8 @@ use crate::x509::{Certificate, NameMatch, Validity, judge_chain, match_name};
 const SHOW: &str = "  openssl s_client -connect HOST:PORT -servername NAME -showcerts </dev/null";
 const VALIDITY: &str =
     "  openssl s_client -connect HOST:PORT -servername NAME </dev/null | openssl x509 -noout -dates -subject -issuer";
-const NAMES: &str = "  openssl s_client -connect HOST:PORT -servername NAME -verify_hostname NAME -verify_return_error </dev/null";
+const NAMES: &str =
+    "  openssl s_client -connect HOST:PORT -servername NAME -verify_hostname NAME -verify_return_error </dev/null";
 
 pub(super) const RULES: &[Rule] = &[
     guide(
@@ -192,9 +193,12 @@ fn on_cert(f: &FlowFacts, hit: Hit) -> Hit {
     hit.at_any(f.of(Role::Server).certificates.as_ref().map(|c| c.mark)).blame(Blame::Server)
 }
 
-/// The server name, for a command.
+/// The server name, for a command that somebody may paste into a shell: a host name or a placeholder, nothing else.
 fn host(f: &FlowFacts) -> String {
-    f.server_name().map_or_else(|| "NAME".to_owned(), |n| text::escape_bytes(n).into_owned())
+    let plain = |n: &&[u8]| {
+        n.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) && !n.starts_with(b"-")
+    };
+    f.server_name().filter(plain).map_or_else(|| "NAME".to_owned(), |n| text::escape_bytes(n).into_owned())
 }
 
 fn unknown_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -209,15 +213,25 @@ fn unknown_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
             let names: Vec<String> = certs.iter().map(|c| words::cert(c)).collect();
             let top = judged.missing_issuer.clone();
             let top = top.or_else(|| judged.root_included.and_then(|i| certs.get(i)).map(|c| c.subject.clone()));
-            let shown = format!("{said} The server had sent {}: {}.", words::count(certs.len() as u64, "certificate"), words::list(&names));
+            let shown = format!(
+                "{said} The server had sent {}: {}.",
+                words::count(certs.len() as u64, "certificate"),
+                words::list(&names)
+            );
             match &top {
-                Some(dn) => (format!("{shown} The path ends at \"{}\", which the client's trust store lacks.", words::name(dn)), top),
+                Some(dn) => (
+                    format!("{shown} The path ends at \"{}\", which the client's trust store lacks.", words::name(dn)),
+                    top,
+                ),
                 None => (shown, None),
             }
         }
         None => (format!("{said} The certificates themselves are encrypted (TLS 1.3), the alert is not."), None),
     };
-    let who = missing.map_or_else(|| "the root CA of the server's certificate".to_owned(), |dn| format!("the CA \"{}\"", words::name(&dn)));
+    let who = missing.map_or_else(
+        || "the root CA of the server's certificate".to_owned(),
+        |dn| format!("the CA \"{}\"", words::name(&dn)),
+    );
     let remedy = format!(
         "On the client: add {who} to its trust store (curl --cacert FILE, SSL_CERT_FILE, update-ca-certificates, Java: keytool -importcert -cacerts). \
          If that CA is an intermediate whose root the client has, make the server send it (nginx: ssl_certificate with the full chain). \
@@ -271,7 +285,7 @@ fn hostname(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     } else {
         // Without SNI the client may have called the server by any name: the address is a guess that only a refusal supports.
         let r = of_server(f)?;
-        if !matches!(r.alert.map(|a| a.0), None | Some(42 | 46)) {
+        if !matches!(r.alert.map(|a| a.0), Some(42 | 46)) && left_unsatisfied(f).is_none() {
             return None;
         }
         format!("The client named no host (SNI), as when it calls the address {called}")
@@ -332,7 +346,12 @@ fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let which = if is_leaf { "The certificate" } else { "The intermediate certificate" };
-    let detail = format!("{which} {} was valid until {}; the connection is of {}.", words::cert(c), words::date(since), words::when(f));
+    let detail = format!(
+        "{which} {} was valid until {}; the connection is of {}.",
+        words::cert(c),
+        words::date(since),
+        words::when(f)
+    );
     let remedy = if is_leaf {
         "On the server: renew the certificate and reload the server, so that it serves the new one."
     } else {
@@ -345,7 +364,12 @@ fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 fn not_yet_valid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = leaf(chain(f)?)?;
     let Validity::NotYetValid { until } = c.validity_at(f.judged_at()) else { return None };
-    let detail = format!("The certificate {} is valid from {}; the connection is of {}.", words::cert(c), words::date(until), words::when(f));
+    let detail = format!(
+        "The certificate {} is valid from {}; the connection is of {}.",
+        words::cert(c),
+        words::date(until),
+        words::when(f)
+    );
     let remedy = "Check the clocks of the client and of the machine that captured; if they are right, issue the certificate again (the CA's clock ran ahead) or wait.";
     Some(judged(f, Role::Server, Fault::NotYetValid, on_cert(f, Hit::new(detail, remedy))))
 }
@@ -382,7 +406,12 @@ fn expiring(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     if left >= policy.expiring_days || whole < policy.expiring_days.saturating_mul(2) {
         return None;
     }
-    let detail = format!("The certificate {} is valid until {}: {} after this connection.", words::cert(c), words::date(c.not_after?), words::count(left.max(0).unsigned_abs(), "day"));
+    let detail = format!(
+        "The certificate {} is valid until {}: {} after this connection.",
+        words::cert(c),
+        words::date(c.not_after?),
+        words::count(left.max(0).unsigned_abs(), "day")
+    );
     Some(on_cert(f, Hit::new(detail, "On the server: renew the certificate before that day.")))
 }
 
@@ -401,7 +430,8 @@ fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = of_server(f).filter(|r| r.alert.is_none() && left_unsatisfied(f).is_none())?;
     // Without keys, TLS 1.3 needs the whole server flight to say so; a CertificateRequest offers another reason.
     // A reset is also what a crash or a middlebox leaves behind.
-    if (f.is_tls13() && hidden_alert(f).is_none()) || f.certificate_request.is_some() || r.how == crate::facts::How::Rst {
+    if (f.is_tls13() && hidden_alert(f).is_none()) || f.certificate_request.is_some() || r.how == crate::facts::How::Rst
+    {
         return None;
     }
     if let Some(alert) = hidden_alert(f) {
@@ -412,8 +442,12 @@ fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         let remedy = "Look at the client's own error message. Check that it has the root of the server's certificate, that it calls the server by a name in it, and the dates.";
         return Some(Hit::new(detail, remedy).at(alert).at(r.mark).likely().blame(Blame::Either));
     }
-    let seen = chain(f).and_then(leaf).map_or_else(String::new, |c| format!(" The certificate was {}.", words::cert(c)));
-    let detail = format!("{}{seen} The server's flight was complete and the client had not answered it.", super::refusal::how_it_ended(f, &r));
+    let seen =
+        chain(f).and_then(leaf).map_or_else(String::new, |c| format!(" The certificate was {}.", words::cert(c)));
+    let detail = format!(
+        "{}{seen} The server's flight was complete and the client had not answered it.",
+        super::refusal::how_it_ended(f, &r)
+    );
     let remedy = "Look at the client's own error message. Check that it has the root of the server's certificate, that it calls the server by a name in it, and the dates.";
     let hit = on_cert(f, Hit::new(detail, remedy)).at(r.mark).blame(Blame::Either);
     Some(if super::refusal::at_once(f, &r) { hit.likely() } else { hit.possible() })
@@ -486,12 +520,19 @@ mod tests {
         let f = established(server_flight(vec![Certificate { not_after: Some(NOW + 10 * 86_400), ..leaf() }]));
         assert!(find(&f, "server-cert-expiring").expect("ten days left").detail.contains("10 days"));
         let short = Certificate { not_before: Some(NOW - 86_400), not_after: Some(NOW + 6 * 86_400), ..leaf() };
-        assert!(find(&established(server_flight(vec![short])), "server-cert-expiring").is_none(), "lives for a week only");
+        assert!(
+            find(&established(server_flight(vec![short])), "server-cert-expiring").is_none(),
+            "lives for a week only"
+        );
     }
 
     #[test]
     fn names_are_compared_with_what_was_asked_for() {
-        let other = Certificate { subject_alt_names: vec![San::Dns("other.example".into())], common_names: vec!["other.example".into()], ..leaf() };
+        let other = Certificate {
+            subject_alt_names: vec![San::Dns("other.example".into())],
+            common_names: vec!["other.example".into()],
+            ..leaf()
+        };
         let d = told(&refused(other.clone(), 46));
         assert_eq!(d.cause, Some("server-cert-hostname-mismatch"));
         assert!(d.findings[0].detail.contains("DNS:other.example"));
@@ -513,7 +554,12 @@ mod tests {
         let client = Certificate { extended_key_usage: Some(vec!["clientAuth".into()]), ..leaf() };
         assert_eq!(told(&refused(client, 43)).cause, Some("server-cert-wrong-eku"));
         assert!(find(&refused(leaf(), 43), "server-cert-wrong-eku").is_none());
-        let own = Certificate { issuer: "CN=tls-server.local".into(), issuer_raw: dn("tls-server.local"), is_self_issued: true, ..leaf() };
+        let own = Certificate {
+            issuer: "CN=tls-server.local".into(),
+            issuer_raw: dn("tls-server.local"),
+            is_self_issued: true,
+            ..leaf()
+        };
         assert_eq!(told(&refused(own, 48)).cause, Some("server-cert-self-signed"));
         assert!(find(&refused(leaf(), 48), "server-cert-self-signed").is_none());
     }
@@ -530,9 +576,18 @@ mod tests {
     }
 
     #[test]
+    fn a_command_never_carries_what_a_stranger_wrote() {
+        let mut f = refused(leaf(), 48);
+        let hello = &mut f.client_hello.as_mut().expect("there").message;
+        hello.extensions.server_name = Some(vec![Box::from(&b"$(reboot)"[..])]);
+        let x = find(&f, "server-cert-unknown-ca").expect("there");
+        assert!(!x.remedy.contains("reboot") && x.remedy.contains("-servername NAME"), "{}", x.remedy);
+    }
+
+    #[test]
     fn a_hole_silences() {
         let mut f = super::super::testing::fin(server_flight(vec![leaf()]), Side::A);
-        f.sides[1].handshake_gap = true;
+        f.sides[Side::B].handshake_gap = true;
         let d = told(&f);
         assert_eq!((d.outcome, d.cause), (Outcome::Incomplete, None));
         assert!(!d.findings.iter().any(|x| x.severity == Severity::Error), "{:?}", d.findings);

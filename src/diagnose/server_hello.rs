@@ -150,11 +150,15 @@ pub(super) const RULES: &[Rule] = &[
 
 /// A broken choice of the server: the cause when the client refused, a warning when it did not mind.
 fn broken(f: &FlowFacts, mark: Mark, detail: String) -> Hit {
-    let refused = refusal(f).filter(|r| r.role == Role::Client && r.alert.is_none_or(|a| matches!(a.0, 10 | 40 | 47 | 70 | 71 | 80 | 110)));
-    let hit = Hit::new(detail, "On the server: update its TLS library. If the server is right, look for a device that answers in its place.")
-        .at_any(f.client_hello.as_ref().map(|h| h.mark))
-        .at(mark)
-        .blame(Blame::Server);
+    let refused = refusal(f)
+        .filter(|r| r.role == Role::Client && r.alert.is_none_or(|a| matches!(a.0, 10 | 40 | 47 | 70 | 71 | 80 | 110)));
+    let hit = Hit::new(
+        detail,
+        "On the server: update its TLS library. If the server is right, look for a device that answers in its place.",
+    )
+    .at_any(f.client_hello.as_ref().map(|h| h.mark))
+    .at(mark)
+    .blame(Blame::Server);
     match refused {
         Some(r) => hit.at(r.mark),
         None => hit.severity(Severity::Warning).beside(),
@@ -167,21 +171,34 @@ fn version(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let offered = &h.message.extensions.supported_versions;
     // Drafts and their variants were mixed for years; numbers that have no rank are not judged.
     let (rank, max) = (v.rank()?, f.highest_offered()?.rank()?);
-    let wrong = if offered.is_empty() { rank > max } else { !offered.contains(&v.0) && rank >= 2 && !v.draft().is_some_and(|_| true) };
+    let wrong = if offered.is_empty() {
+        rank > max
+    } else {
+        !offered.contains(&v.0) && rank >= 2 && !v.draft().is_some_and(|_| true)
+    };
     if !wrong {
         return None;
     }
-    let detail = format!("The client offered {}, the server chose {}.", words::offered_versions(&h.message), words::version(v));
+    let detail =
+        format!("The client offered {}, the server chose {}.", words::offered_versions(&h.message), words::version(v));
     Some(broken(f, sh.mark, detail))
 }
 
 fn cipher(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (h, sh) = (f.client_hello.as_ref()?, f.server_hello.as_ref().or(f.hello_retry.as_ref())?);
     let s = sh.message.cipher_suite;
-    if h.message.cipher_suites.contains(&s) || h.message.ssl2_format || sh.message.ssl2_format || h.message.cipher_suites.is_empty() {
+    if h.message.cipher_suites.contains(&s)
+        || h.message.ssl2_format
+        || sh.message.ssl2_format
+        || h.message.cipher_suites.is_empty()
+    {
         return None;
     }
-    let detail = format!("The server chose {}; the client offered {}.", words::suite(CipherSuite(s)), words::suites(&h.message.cipher_suites));
+    let detail = format!(
+        "The server chose {}; the client offered {}.",
+        words::suite(CipherSuite(s)),
+        words::suites(&h.message.cipher_suites)
+    );
     Some(broken(f, sh.mark, detail))
 }
 
@@ -215,7 +232,11 @@ fn hrr(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let wanted = wanted.map_or_else(|| "a cookie only".to_owned(), |g| g.name().map_or_else(|| g.id(), str::to_owned));
     let sent = h.map_or_else(String::new, |h| {
         let shares: Vec<u16> = h.message.extensions.key_shares.iter().copied().filter(|g| !is_grease(*g)).collect();
-        format!(" The client had sent shares for {} and offers {}.", words::groups(&shares), words::groups(&h.message.extensions.groups))
+        format!(
+            " The client had sent shares for {} and offers {}.",
+            words::groups(&shares),
+            words::groups(&h.message.extensions.groups)
+        )
     });
     let cost = f.server_hello.as_ref().map_or_else(String::new, |s| {
         format!(" The extra round trip took {}.", words::duration(s.mark.time.us_since(r.mark.time)))
@@ -226,7 +247,11 @@ fn hrr(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn hrr_loop(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = f.hello_retry.as_ref().filter(|_| f.hello_retries > 1)?;
-    Some(broken(f, r.mark, format!("The server sent {} HelloRetryRequests; one is the most that is allowed.", f.hello_retries)))
+    Some(broken(
+        f,
+        r.mark,
+        format!("The server sent {} HelloRetryRequests; one is the most that is allowed.", f.hello_retries),
+    ))
 }
 
 fn compression(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -236,7 +261,15 @@ fn compression(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let name = if m == 1 { "DEFLATE".to_owned() } else { format!("method {m}") };
-    Some(Hit::new(format!("The ServerHello chose compression: {name}."), "On the server: switch TLS compression off (SSL_OP_NO_COMPRESSION; Apache: SSLCompression off).").at(sh.mark).blame(Blame::Server).severity(Severity::Warning))
+    Some(
+        Hit::new(
+            format!("The ServerHello chose compression: {name}."),
+            "On the server: switch TLS compression off (SSL_OP_NO_COMPRESSION; Apache: SSLCompression off).",
+        )
+        .at(sh.mark)
+        .blame(Blame::Server)
+        .severity(Severity::Warning),
+    )
 }
 
 /// Both hellos of TLS 1.2 or older, in TLS's own format.
@@ -244,12 +277,17 @@ fn both(f: &FlowFacts) -> Option<(&crate::tls::handshake::ClientHello, &crate::t
     let (h, sh) = (f.client_hello.as_ref()?, f.server_hello.as_ref()?);
     let v = f.version()?;
     let old = v.rank().is_some_and(|r| (1..=4).contains(&r)) && !v.is_tls13_or_draft();
-    (old && !sh.message.ssl2_format && sh.message.extensions.malformed.is_empty()).then_some((&h.message, &sh.message, sh.mark))
+    (old && !sh.message.ssl2_format && sh.message.extensions.malformed.is_empty()).then_some((
+        &h.message,
+        &sh.message,
+        sh.mark,
+    ))
 }
 
 fn renegotiation(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (h, sh, mark) = both(f)?;
-    let asked = h.extensions.renegotiation_info.is_some() || h.cipher_suites.contains(&CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV.0);
+    let asked = h.extensions.renegotiation_info.is_some()
+        || h.cipher_suites.contains(&CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV.0);
     if !asked || sh.extensions.renegotiation_info.is_some() || sh.extensions.has(ExtensionType::RENEGOTIATION_INFO) {
         return None;
     }
@@ -260,7 +298,11 @@ fn renegotiation(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     } else {
         ""
     };
-    Some(Hit::new(format!("{detail}{note}"), "On the server: update its TLS library, or the device in front of it.").at(mark).blame(Blame::Server))
+    Some(
+        Hit::new(format!("{detail}{note}"), "On the server: update its TLS library, or the device in front of it.")
+            .at(mark)
+            .blame(Blame::Server),
+    )
 }
 
 fn ems(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -273,7 +315,11 @@ fn ems(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     } else {
         ("The client did not offer it.", Blame::Client)
     };
-    Some(Hit::new(who, "Update the TLS library of the side that lacks it, or use TLS 1.3, where it is built in.").at(mark).blame(blame))
+    Some(
+        Hit::new(who, "Update the TLS library of the side that lacks it, or use TLS 1.3, where it is built in.")
+            .at(mark)
+            .blame(blame),
+    )
 }
 
 fn etm(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -287,5 +333,66 @@ fn etm(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     } else {
         ("The client did not offer encrypt_then_mac.", Blame::Client)
     };
-    Some(Hit::new(format!("{who} The suite is {}.", words::suite(suite)), "Prefer AEAD suites (GCM, ChaCha20-Poly1305) or TLS 1.3.").at(mark).blame(blame))
+    Some(
+        Hit::new(
+            format!("{who} The suite is {}.", words::suite(suite)),
+            "Prefer AEAD suites (GCM, ChaCha20-Poly1305) or TLS 1.3.",
+        )
+        .at(mark)
+        .blame(blame),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{alert, established, find, leaf, server_flight, server_hello, told};
+    use crate::facts::FlowFacts;
+    use crate::span::Side;
+    use crate::tls::handshake::{ClientHello, ServerHello};
+
+    fn with(version: u16, change: impl FnOnce(&mut ClientHello, &mut ServerHello)) -> FlowFacts {
+        let mut f = server_hello(version);
+        let mut sh = f.server_hello.take().expect("there");
+        change(&mut f.client_hello.as_mut().expect("there").message, &mut sh.message);
+        f.server_hello = Some(sh);
+        f
+    }
+
+    #[test]
+    fn choices_that_were_not_offered() {
+        for (f, code) in [
+            (with(0x0303, |_, s| s.cipher_suite = 0x002f), "selected-cipher-not-offered"),
+            (with(0x0304, |_, s| s.extensions.key_shares = vec![0x0018]), "selected-group-not-offered"),
+            (with(0x0303, |c, _| c.extensions.supported_versions = vec![0x0304]), "selected-version-not-offered"),
+        ] {
+            assert_eq!(told(&alert(f.clone(), Side::A, 47)).cause, Some(code));
+            assert!(find(&established(f), code).is_some_and(|x| !x.explains_failure));
+            assert!(find(&server_hello(0x0304), code).is_none());
+        }
+    }
+
+    #[test]
+    fn retries() {
+        let mut f = server_hello(0x0304);
+        assert!(find(&f, "hrr").is_none());
+        f.hello_retry.clone_from(&f.server_hello);
+        f.hello_retries = 1;
+        assert!(find(&f, "hrr").is_some_and(|x| x.detail.contains("x25519")) && find(&f, "hrr-loop").is_none());
+        f.hello_retries = 2;
+        assert!(find(&f, "hrr-loop").is_some());
+    }
+
+    #[test]
+    fn extensions_that_are_missing() {
+        for (f, code) in [
+            (with(0x0303, |_, s| s.compression_method = 1), "compression-negotiated"),
+            (with(0x0303, |_, s| s.extensions.renegotiation_info = None), "no-secure-renegotiation"),
+            (with(0x0303, |_, s| s.extensions.extended_master_secret = false), "no-extended-master-secret"),
+            (with(0x0303, |_, s| s.cipher_suite = 0xc013), "no-encrypt-then-mac"),
+        ] {
+            assert!(find(&f, code).is_some(), "{code}");
+            assert!(find(&established(server_flight(vec![leaf()])), code).is_none(), "{code}");
+            assert!(find(&server_hello(0x0304), code).is_none(), "{code} means nothing in TLS 1.3");
+        }
+    }
 }

@@ -16,21 +16,24 @@ pub(super) const NOW: i64 = 1_767_225_600;
 
 /// A mark in frame `n`, `n` milliseconds after the beginning.
 pub(super) fn mark(n: u64) -> Mark {
-    Mark { frame: FrameNo(n), time: Timestamp::from_parts(NOW, i64::try_from(n).expect("small") * 1_000_000) }
+    Mark {
+        frame: FrameNo(n),
+        time: Timestamp::from_parts(NOW, i64::try_from(n).expect("small").saturating_mul(1_000_000)),
+    }
 }
 
 /// A flow whose client (side A) has sent a ClientHello for `tls-server.local`, with both directions captured.
 pub(super) fn hello() -> FlowFacts {
     let end = |last, port| Endpoint { ip: [192, 0, 2, last].into(), port };
     let mut f = FlowFacts::new(1, 0, Endpoints { a: end(1, 50_000), b: end(2, 8443) }, mark(1));
-    f.tcp.syn[0] = Some(Sightings { first: mark(1), last: mark(1), count: 1 });
-    f.tcp.syn_ack[1] = Some(Sightings { first: mark(2), last: mark(2), count: 1 });
-    f.tcp.packets = [3, 3];
-    f.tcp.data[0] = Some(mark(4));
-    f.tcp.data_acked[0] = true;
+    f.tcp.syn[Side::A] = Some(Sightings { first: mark(1), last: mark(1), count: 1 });
+    f.tcp.syn_ack[Side::B] = Some(Sightings { first: mark(2), last: mark(2), count: 1 });
+    f.tcp.packets = crate::span::Pair::new(3, 3);
+    f.tcp.data[Side::A] = Some(mark(4));
+    f.tcp.data_acked[Side::A] = true;
     f.tcp.opened = true;
-    f.sides[0].start = Some((Start::Tls, mark(4)));
-    f.sides[0].saw_syn = true;
+    f.sides[Side::A].start = Some((Start::Tls, mark(4)));
+    f.sides[Side::A].saw_syn = true;
     let extensions = Extensions {
         server_name: Some(vec![Box::from(&b"tls-server.local"[..])]),
         supported_versions: vec![0x0304, 0x0303],
@@ -88,8 +91,8 @@ pub(super) fn server_hello(version: u16) -> FlowFacts {
         ..ServerHello::default()
     };
     f.server_hello = Some(Box::new(Placed { message, mark: mark(6), side: Side::B, frames: Default::default() }));
-    f.sides[1].start = Some((Start::Tls, mark(6)));
-    f.tcp.data[1] = Some(mark(6));
+    f.sides[Side::B].start = Some((Start::Tls, mark(6)));
+    f.tcp.data[Side::B] = Some(mark(6));
     step(&mut f, Side::B, HandshakeType::SERVER_HELLO, 6);
     f
 }
@@ -119,7 +122,8 @@ pub(super) fn leaf() -> Certificate {
 /// The DER of a Name with one Common Name.
 pub(super) fn dn(cn: &str) -> Box<[u8]> {
     let n = u8::try_from(cn.len()).expect("short");
-    let mut out = vec![0x30, n + 11, 0x31, n + 9, 0x30, n + 7, 6, 3, 0x55, 4, 3, 12, n];
+    let more = |by| n.saturating_add(by);
+    let mut out = vec![0x30, more(11), 0x31, more(9), 0x30, more(7), 6, 3, 0x55, 4, 3, 12, n];
     out.extend_from_slice(cn.as_bytes());
     out.into()
 }
@@ -127,7 +131,8 @@ pub(super) fn dn(cn: &str) -> Box<[u8]> {
 /// A full server flight of TLS 1.2 with these certificates.
 pub(super) fn server_flight(chain: Vec<Certificate>) -> FlowFacts {
     let mut f = server_hello(0x0303);
-    f.sides[1].certificates = Some(ChainFact { chain: chain.into_iter().map(Arc::new).collect(), omitted: 0, mark: mark(7) });
+    f.sides[Side::B].certificates =
+        Some(ChainFact { chain: chain.into_iter().map(Arc::new).collect(), omitted: 0, mark: mark(7) });
     f.server_hello_done = Some(mark(8));
     step(&mut f, Side::B, HandshakeType::CERTIFICATE, 7);
     step(&mut f, Side::B, HandshakeType::SERVER_HELLO_DONE, 8);
@@ -149,11 +154,12 @@ pub(super) fn asked(mut f: FlowFacts) -> FlowFacts {
 /// The client has answered with these certificates (none: an empty message) and finished.
 pub(super) fn client_flight(mut f: FlowFacts, chain: Vec<Certificate>) -> FlowFacts {
     let some = !chain.is_empty();
-    f.sides[0].certificates = Some(ChainFact { chain: chain.into_iter().map(Arc::new).collect(), omitted: 0, mark: mark(9) });
-    f.sides[0].certificate_verify = some.then_some((mark(9), None));
+    f.sides[Side::A].certificates =
+        Some(ChainFact { chain: chain.into_iter().map(Arc::new).collect(), omitted: 0, mark: mark(9) });
+    f.sides[Side::A].certificate_verify = some.then_some((mark(9), None));
     f.client_key_exchange = Some(mark(9));
-    f.sides[0].ccs = Some(mark(9));
-    f.sides[0].after_ccs = Some(mark(9));
+    f.sides[Side::A].ccs = Some(mark(9));
+    f.sides[Side::A].after_ccs = Some(mark(9));
     f
 }
 
@@ -164,8 +170,8 @@ pub(super) fn established(mut f: FlowFacts) -> FlowFacts {
         s.after_ccs.get_or_insert(mark(10));
     }
     f.client_key_exchange.get_or_insert(mark(9));
-    f.sides[0].application_data = Some(mark(12));
-    f.sides[1].application_data = Some(mark(13));
+    f.sides[Side::A].application_data = Some(mark(12));
+    f.sides[Side::B].application_data = Some(mark(13));
     f
 }
 
@@ -177,19 +183,19 @@ pub(super) fn alert(mut f: FlowFacts, side: Side, description: u8) -> FlowFacts 
         said: Some((AlertLevel::FATAL, AlertDescription(description))),
         basis: Basis::Observed,
     });
-    f.tcp.fin[side.index()] = Some(mark(12));
+    f.tcp.fin[side] = Some(mark(12));
     f
 }
 
 /// A side closes without a word.
 pub(super) fn fin(mut f: FlowFacts, side: Side) -> FlowFacts {
-    f.tcp.fin[side.index()] = Some(mark(11));
+    f.tcp.fin[side] = Some(mark(11));
     f
 }
 
 /// A side resets without a word.
 pub(super) fn rst(mut f: FlowFacts, side: Side) -> FlowFacts {
-    f.tcp.rst[side.index()] = Some(mark(11));
+    f.tcp.rst[side] = Some(mark(11));
     f
 }
 

@@ -61,8 +61,8 @@ fn nothing_said(f: &FlowFacts) -> bool {
 
 fn syn_timeout(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let opener = f.tcp.opener()?;
-    let syn = f.tcp.syn[opener.index()]?;
-    let answered = f.tcp.packets[opener.other().index()] > 0;
+    let syn = f.tcp.syn[opener]?;
+    let answered = f.tcp.packets[opener.other()] > 0;
     // Two SYNs may be all that the capture had time for; one may have been answered behind its end.
     if answered || syn.count < 3 || !nothing_said(f) || f.evicted {
         return None;
@@ -76,7 +76,10 @@ fn syn_timeout(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         syn.first.frame,
         syn.last.frame
     );
-    let remedy = format!("On the network: check that {} is up and reachable, that no firewall drops the packets, and that the way back exists (nc -vz, traceroute -T).", words::end(f.ends.of(opener.other())));
+    let remedy = format!(
+        "On the network: check that {} is up and reachable, that no firewall drops the packets, and that the way back exists (nc -vz, traceroute -T).",
+        words::end(f.ends.of(opener.other()))
+    );
     Some(Hit::new(detail, remedy).at(syn.first).at(syn.last).blame(Blame::Network))
 }
 
@@ -86,7 +89,7 @@ fn refused(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     }
     let opener = f.tcp.opener()?;
     let server = opener.other();
-    let rst = f.tcp.rst[server.index()]?;
+    let rst = f.tcp.rst[server]?;
     let detail = format!(
         "{} answered the SYN of {} with RST in frame {}.",
         words::end(f.ends.of(server)),
@@ -94,20 +97,75 @@ fn refused(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         rst.frame
     );
     let remedy = "On the server: start the program, and check address and port it listens on (ss -tlnp). On the client: check host and port.";
-    Some(Hit::new(detail, remedy).at_any(f.tcp.syn[opener.index()].map(|s| s.first)).at(rst).blame(Blame::Server))
+    Some(Hit::new(detail, remedy).at_any(f.tcp.syn[opener].map(|s| s.first)).at(rst).blame(Blame::Server))
 }
 
 fn no_data(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let opener = f.tcp.opener()?;
-    let shaken = f.tcp.syn[opener.index()].is_some() && f.tcp.syn_ack[opener.other().index()].is_some();
+    let shaken = f.tcp.syn[opener].is_some() && f.tcp.syn_ack[opener.other()].is_some();
     let ended = f.tcp.fin.iter().chain(&f.tcp.rst).any(Option::is_some);
-    let unacked = [Side::A, Side::B].iter().any(|s| !f.sides[s.index()].gaps.is_empty());
+    let unacked = [Side::A, Side::B].into_iter().any(|s| !f.sides[s].gaps.is_empty());
     // A TLS server may answer the close of a client that said nothing with an alert; one that greets speaks first.
-    let server = opener.other().index();
-    let mute = f.tcp.data[server].is_none() || (matches!(f.sides[server].start, Some((Start::Tls, _))) && f.server_hello.is_none());
-    if !shaken || !ended || !mute || f.tcp.bytes[opener.index()] > 0 || unacked || f.tcp.refused {
+    let server = opener.other();
+    let mute = f.tcp.data[server].is_none()
+        || (matches!(f.sides[server].start, Some((Start::Tls, _))) && f.server_hello.is_none());
+    if !shaken || !ended || !mute || f.tcp.bytes[opener] > 0 || unacked || f.tcp.refused {
         return None;
     }
-    let detail = format!("{} connected to {} and the connection ended after {} without a byte of its own.", words::end(f.ends.of(opener)), words::end(f.ends.of(opener.other())), words::duration(f.last.time.us_since(f.first.time)));
+    let detail = format!(
+        "{} connected to {} and the connection ended after {} without a byte of its own.",
+        words::end(f.ends.of(opener)),
+        words::end(f.ends.of(opener.other())),
+        words::duration(f.last.time.us_since(f.first.time))
+    );
     Some(Hit::new(detail, "").at(f.first).at(f.last).blame(Blame::Nobody))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{fin, find, hello, mark, told};
+    use crate::facts::FlowFacts;
+    use crate::flow::Sightings;
+    use crate::span::Side;
+
+    /// A connection on which nothing was said.
+    fn mute() -> FlowFacts {
+        let mut f = hello();
+        f.client_hello = None;
+        f.messages.clear();
+        f.sides[Side::A].start = None;
+        f.tcp.data = Default::default();
+        f
+    }
+
+    #[test]
+    fn nobody_answers() {
+        let mut f = mute();
+        f.tcp.syn_ack = Default::default();
+        f.tcp.packets = crate::span::Pair::new(4, 0);
+        f.tcp.syn[Side::A] = Some(Sightings { first: mark(1), last: mark(7000), count: 4 });
+        assert_eq!(told(&f).cause, Some("tcp-syn-timeout"));
+        f.tcp.packets = crate::span::Pair::new(4, 1);
+        assert!(find(&f, "tcp-syn-timeout").is_none());
+    }
+
+    #[test]
+    fn refused() {
+        let mut f = mute();
+        f.tcp.syn_ack = Default::default();
+        f.tcp.rst[Side::B] = Some(mark(2));
+        f.tcp.refused = true;
+        assert_eq!(told(&f).cause, Some("tcp-refused"));
+        f.tcp.refused = false;
+        assert!(find(&f, "tcp-refused").is_none());
+    }
+
+    #[test]
+    fn probes() {
+        let f = fin(mute(), Side::A);
+        assert!(find(&f, "tcp-half-open-no-data").is_some() && told(&f).cause.is_none());
+        let mut f = f;
+        f.tcp.bytes[Side::A] = 1;
+        assert!(find(&f, "tcp-half-open-no-data").is_none());
+    }
 }

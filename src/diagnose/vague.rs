@@ -87,7 +87,9 @@ fn candidates(f: &FlowFacts, refuser: Role) -> String {
     let owner = refuser.other();
     let Some(certs) = refused_chain(f, refuser) else {
         return if f.is_tls13() {
-            format!(" The {owner}'s certificate is encrypted (TLS 1.3): check its names, dates, issuer and purpose at the {owner}.")
+            format!(
+                " The {owner}'s certificate is encrypted (TLS 1.3): check its names, dates, issuer and purpose at the {owner}."
+            )
         } else {
             String::new()
         };
@@ -123,7 +125,9 @@ fn candidates(f: &FlowFacts, refuser: Role) -> String {
     }
     let which = words::cert(leaf);
     if found.is_empty() {
-        format!(" The {owner}'s certificate {which} passes every check that can be made here: look for an issuer the {refuser} does not trust, pinning or a custom verifier.")
+        format!(
+            " The {owner}'s certificate {which} passes every check that can be made here: look for an issuer the {refuser} does not trust, pinning or a custom verifier."
+        )
     } else {
         format!(" Of the {owner}'s certificate {which} could be held against it: {}.", found.join("; "))
     }
@@ -170,4 +174,42 @@ fn denied(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         AlertDescription::ACCESS_DENIED,
         "On the side that sent the alert: permit the identity in the certificate, or trust its CA (GnuTLS servers send this alert for an unknown CA too).",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{
+        alert, asked, client_flight, established, find, hello, leaf, server_flight, server_hello, told,
+    };
+    use crate::diagnose::Blame;
+    use crate::span::Side;
+
+    #[test]
+    fn a_refusal_without_a_reason_lists_what_could_be_held_against_it() {
+        for (a, code) in [
+            (42, "bad-certificate"),
+            (43, "unsupported-certificate"),
+            (46, "certificate-unknown"),
+            (49, "access-denied"),
+        ] {
+            let d = told(&alert(server_flight(vec![leaf()]), Side::A, a));
+            assert_eq!(d.cause, Some(code));
+            assert!(d.findings[0].detail.contains("its path ends at \"CN=Issuing CA\""), "{}", d.findings[0].detail);
+            assert_eq!(d.findings[0].blame, Blame::Server);
+            assert!(find(&established(server_flight(vec![leaf()])), code).is_none());
+            assert!(find(&alert(hello(), Side::B, a), code).is_none(), "no certificate was seen by then");
+        }
+        // TLS 1.3: the certificate is hidden and nothing is said of it.
+        let d = told(&alert(server_hello(0x0304), Side::A, 42));
+        assert_eq!(d.cause, Some("bad-certificate"));
+        assert!(d.findings[0].detail.contains("encrypted"));
+    }
+
+    #[test]
+    fn a_server_refuses_the_clients() {
+        let f = alert(client_flight(asked(server_flight(vec![leaf()])), vec![leaf()]), Side::B, 49);
+        let d = told(&f);
+        assert_eq!(d.cause, Some("access-denied"));
+        assert_eq!(d.findings[0].blame, Blame::Client);
+    }
 }

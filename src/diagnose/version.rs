@@ -1,6 +1,6 @@
 //! Versions: none in common, obsolete ones, downgrades.
 
-use super::refusal::{hello_refused, refusal, stage, Stage};
+use super::refusal::{Stage, hello_refused, refusal, stage};
 use super::{Blame, Hit, Policy, Rule, Severity, guide, new, page, words};
 use crate::facts::FlowFacts;
 use crate::span::Role;
@@ -111,7 +111,10 @@ fn mismatch(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let h = f.client_hello.as_ref();
-    let offered = h.map_or_else(|| "unknown versions".to_owned(), |h| words::offered_versions(&h.message));
+    let offered = h.map_or_else(
+        || "versions that are not known (its ClientHello was not captured)".to_owned(),
+        |h| words::offered_versions(&h.message),
+    );
     let said = words::alert_sentence(r.role, d, r.mark);
     let (detail, remedy) = match (r.role, f.version()) {
         (Role::Client, Some(v)) => (
@@ -119,7 +122,7 @@ fn mismatch(f: &FlowFacts, _: &Policy) -> Option<Hit> {
             format!("On the server: enable a newer version than {} (nginx: ssl_protocols TLSv1.2 TLSv1.3). On the client: its lowest version is set too high for this server (curl --tlsv1.2, MinProtocol in openssl.cnf).", words::version(v)),
         ),
         _ => (
-            format!("The client offers {offered}; the server supports none of them. {said}"),
+            format!("The client offers {offered}; the server accepts none of them. {said}"),
             match f.highest_offered().and_then(ProtocolVersion::rank) {
                 Some(5) if offered == "TLS 1.3" => "On the server: enable TLS 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3; it needs OpenSSL 1.1.1 or newer). On the client: allow TLS 1.2 too (curl: leave out --tlsv1.3).".to_owned(),
                 Some(5) => "On the server: look at the versions it allows (nginx: ssl_protocols; OpenSSL: MinProtocol, MaxProtocol) and at what its TLS library supports.".to_owned(),
@@ -147,7 +150,10 @@ fn negotiated(f: &FlowFacts, id: u16) -> Option<Hit> {
             let offered = words::offered_versions(&h.message);
             let newer = f.highest_offered().and_then(ProtocolVersion::rank) > ProtocolVersion(id).rank();
             if newer {
-                (format!("The client offered {offered}, the server chose {v}: it is the server that is behind."), Blame::Server)
+                (
+                    format!("The client offered {offered}, the server chose {v}: it is the server that is behind."),
+                    Blame::Server,
+                )
             } else {
                 (format!("The client offered {offered}, so that the server could choose nothing newer."), Blame::Client)
             }
@@ -155,8 +161,12 @@ fn negotiated(f: &FlowFacts, id: u16) -> Option<Hit> {
         None => (format!("The server chose {v}."), Blame::Either),
     };
     let remedy = match blame {
-        Blame::Client => "On the client: enable TLS 1.2 and 1.3, updating its TLS library if it lacks them. Then disable the old versions on the server.",
-        Blame::Server => "On the server: enable TLS 1.2 and 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3; Apache: SSLProtocol -all +TLSv1.2 +TLSv1.3), updating its TLS library if it lacks them.",
+        Blame::Client => {
+            "On the client: enable TLS 1.2 and 1.3, updating its TLS library if it lacks them. Then disable the old versions on the server."
+        }
+        Blame::Server => {
+            "On the server: enable TLS 1.2 and 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3; Apache: SSLProtocol -all +TLSv1.2 +TLSv1.3), updating its TLS library if it lacks them."
+        }
         _ => "Enable TLS 1.2 and 1.3 on both sides and disable the older versions.",
     };
     Some(Hit::new(who, remedy).at_any(f.client_hello.as_ref().map(|h| h.mark)).at(sh.mark).blame(blame))
@@ -184,7 +194,8 @@ fn sentinel(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let chosen = f.version()?;
     let offered = f.highest_offered()?;
     // The sentinel means nothing where the client offered no more than what was chosen: the server writes it for others.
-    if chosen.is_tls13_or_draft() || offered.rank() <= chosen.rank() || offered.rank() < ProtocolVersion(0x0303).rank() {
+    if chosen.is_tls13_or_draft() || offered.rank() <= chosen.rank() || offered.rank() < ProtocolVersion(0x0303).rank()
+    {
         return None;
     }
     // "TLS 1.2" stands for a server that supports 1.3; a client that offers 1.2 at most is no victim of it.
@@ -198,10 +209,13 @@ fn sentinel(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         words::version(chosen)
     );
     let refused = refusal(f).filter(|r| r.role == Role::Client && r.alert == Some(AlertDescription::ILLEGAL_PARAMETER));
-    let hit = Hit::new(detail, "Find the device between client and server that rewrites the ClientHello, and update or bypass it.")
-        .at(h.mark)
-        .at(sh.mark)
-        .blame(Blame::Network);
+    let hit = Hit::new(
+        detail,
+        "Find the device between client and server that rewrites the ClientHello, and update or bypass it.",
+    )
+    .at(h.mark)
+    .at(sh.mark)
+    .blame(Blame::Network);
     Some(match refused {
         Some(r) => hit.at(r.mark),
         None => hit.beside().severity(Severity::Warning),

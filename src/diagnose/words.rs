@@ -13,6 +13,9 @@ use crate::x509::{Certificate, format_time};
 /// Entries of a list that are shown before the rest is counted.
 const SHOWN: usize = 6;
 
+/// Characters of a distinguished name that are shown.
+const NAME_CHARS: usize = 200;
+
 /// `a, b, c … and 4 more`; `none` for an empty list.
 pub(super) fn list<S: AsRef<str>>(items: &[S]) -> String {
     if items.is_empty() {
@@ -133,8 +136,9 @@ pub(super) fn openssl_words(d: AlertDescription) -> Option<&'static str> {
 /// `In frame 9 the server sent the alert unknown_ca (48), which OpenSSL on the client's side reports as "…".`
 pub(super) fn alert_sentence(role: Role, d: AlertDescription, mark: Mark) -> String {
     let peer = role.other();
+    let users = if peer == Role::Client { "curl, Python, Node.js …" } else { "nginx, Apache, Node.js …" };
     let words = openssl_words(d)
-        .map_or_else(String::new, |w| format!(", which an OpenSSL {peer} (curl, nginx, Python, Node …) reports as \"{w}\""));
+        .map_or_else(String::new, |w| format!(", which an OpenSSL {peer} ({users}) reports as \"{w}\""));
     format!("In frame {} the {role} sent the alert {}{words}.", mark.frame, alert(d))
 }
 
@@ -152,9 +156,15 @@ pub(super) fn cert(c: &Certificate) -> String {
     }
 }
 
-/// A distinguished name, or a word for an empty one.
-pub(super) fn name(dn: &str) -> &str {
-    if dn.is_empty() { "(empty name)" } else { dn }
+/// A distinguished name, cut when it is endless, or a word for an empty one.
+pub(super) fn name(dn: &str) -> Cow<'_, str> {
+    if dn.is_empty() {
+        return Cow::Borrowed("(empty name)");
+    }
+    match dn.char_indices().nth(NAME_CHARS) {
+        Some((at, _)) => Cow::Owned(format!("{} …", dn.get(..at).unwrap_or(dn))),
+        None => Cow::Borrowed(dn),
+    }
 }
 
 /// The alternative names of a certificate.

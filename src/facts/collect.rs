@@ -3,7 +3,8 @@
 use smallvec::SmallVec;
 
 use super::{
-    AlertFact, Basis, CertificateRequestFact, ChainFact, FlowFacts, HeartbeatFact, MessageFact, MessageKind, Placed, Shape,
+    AlertFact, Basis, CertificateRequestFact, ChainFact, FlowFacts, HeartbeatFact, MessageFact, MessageKind, Placed,
+    Shape,
 };
 use crate::flow::{Connection, Endpoints, GapReason, Mark};
 use crate::limits;
@@ -58,7 +59,7 @@ impl FlowFacts {
             self.vlans.clone_from(&conn.vlans);
         }
         for side in [Side::A, Side::B] {
-            let s = &mut self.sides[side.index()];
+            let s = &mut self.sides[side];
             if let Some(stream) = conn.stream(side) {
                 s.conflicts = stream.conflicts().to_vec();
                 s.retransmitted = stream.counts().retransmitted;
@@ -89,19 +90,23 @@ impl FlowFacts {
     }
 
     fn add_anomaly(&mut self, side: Side, a: Anomaly) {
-        if self.anomalies.len() < limits::ANOMALIES_PER_FLOW { self.anomalies.push((side, a)) } else { self.omit("anomalies") }
+        if self.anomalies.len() < limits::ANOMALIES_PER_FLOW {
+            self.anomalies.push((side, a))
+        } else {
+            self.omit("anomalies")
+        }
     }
 }
 
 /// Sorts by frame what both sides sent, without changing the order of either: a message may be complete in an earlier
 /// frame than the one before it, when that one waited for a retransmission.
 fn in_wire_order<T>(list: &mut Vec<T>, place: impl Fn(&T) -> (Side, Mark)) {
-    let mut latest = [crate::span::FrameNo(0); 2];
+    let mut latest = crate::span::Pair::new(crate::span::FrameNo(0), crate::span::FrameNo(0));
     let mut keyed: Vec<_> = std::mem::take(list)
         .into_iter()
         .map(|item| {
             let (side, mark) = place(&item);
-            let l = &mut latest[side.index()];
+            let l = &mut latest[side];
             *l = mark.frame.max(*l);
             (*l, item)
         })
@@ -123,7 +128,7 @@ impl Events for Collector<'_> {
     fn event(&mut self, side: Side, event: Event<'_>) {
         match event {
             Event::Start(start, mark) => {
-                let s = &mut self.facts.sides[side.index()];
+                let s = &mut self.facts.sides[side];
                 if let (Some((Start::Not(plain), _)), Start::Tls) = (s.start, start) {
                     s.upgraded_from = Some(plain);
                 }
@@ -132,11 +137,16 @@ impl Events for Collector<'_> {
             Event::Message(m) => self.message(side, &m),
             Event::Opaque(info) => self.opaque(side, info),
             Event::ChangeCipherSpec(info) => {
-                self.facts.sides[side.index()].ccs.get_or_insert(info.mark);
+                self.facts.sides[side].ccs.get_or_insert(info.mark);
                 self.step(side, info, MessageKind::ChangeCipherSpec, Basis::Observed);
             }
             Event::Alert(level, description, mark, extents) => {
-                self.facts.add_alert(AlertFact { mark, side, said: Some((level, description)), basis: Basis::Observed });
+                self.facts.add_alert(AlertFact {
+                    mark,
+                    side,
+                    said: Some((level, description)),
+                    basis: Basis::Observed,
+                });
                 let frames = extents.frames();
                 self.facts.add_message(MessageFact {
                     mark,
@@ -157,13 +167,13 @@ impl Events for Collector<'_> {
             }
             Event::Anomaly(a) => {
                 if let AnomalyKind::NotARecord(_) = a.kind {
-                    self.facts.sides[side.index()].unreadable.get_or_insert(a.mark);
+                    self.facts.sides[side].unreadable.get_or_insert(a.mark);
                 }
                 self.facts.add_anomaly(side, a);
             }
             Event::Gap(gap) => {
                 let complete = self.facts.is_complete();
-                let s = &mut self.facts.sides[side.index()];
+                let s = &mut self.facts.sides[side];
                 // An ACK of more than was seen, at the very end of a flow, hides nothing of the handshake when it is over.
                 s.handshake_gap |= !complete && (gap.bytes > 1 || gap.reason != GapReason::Capture);
                 if s.gaps.len() < limits::GAPS_PER_SIDE {
@@ -193,12 +203,12 @@ impl Collector<'_> {
     fn opaque(&mut self, side: Side, info: RecordInfo) {
         let tls13 = self.facts.is_tls13();
         // Looking the suite up costs more than all else here, so only until the Finished was seen.
-        let wanted = tls13 && self.facts.sides[side.index()].finished_sized.is_none();
+        let wanted = tls13 && self.facts.sides[side].finished_sized.is_none();
         let finished_len = if wanted { self.facts.finished_record_len() } else { 0 };
         let kind = info.header.content_type;
         let before_server_hello = self.facts.server_hello.is_none();
         let complete = self.facts.is_complete();
-        let s = &mut self.facts.sides[side.index()];
+        let s = &mut self.facts.sides[side];
         s.encrypted.records = s.encrypted.records.saturating_add(1);
         s.encrypted.bytes = s.encrypted.bytes.saturating_add(u64::from(info.header.len));
         s.last_record = Some((kind, info.header.len, info.mark));
@@ -251,7 +261,8 @@ impl Collector<'_> {
         match &m.decoded.message {
             Handshake::ClientHello(hello) => {
                 f.client_hellos = f.client_hellos.saturating_add(1);
-                let placed = || Box::new(Placed { message: (**hello).clone(), mark: m.mark, side, frames: frames.clone() });
+                let placed =
+                    || Box::new(Placed { message: (**hello).clone(), mark: m.mark, side, frames: frames.clone() });
                 match &f.client_hello {
                     None => f.client_hello = Some(placed()),
                     Some(_) if f.second_hello.is_none() => f.second_hello = Some(placed()),
@@ -262,7 +273,7 @@ impl Collector<'_> {
             Handshake::Certificate(c) => self.chain(side, c, m),
             Handshake::CertificateRequest(r) => self.request(r, m),
             Handshake::CertificateVerify(scheme) => {
-                f.sides[side.index()].certificate_verify.get_or_insert((m.mark, *scheme));
+                f.sides[side].certificate_verify.get_or_insert((m.mark, *scheme));
             }
             Handshake::ServerKeyExchange(k) => {
                 f.server_key_exchange.get_or_insert((m.mark, *k));
@@ -287,13 +298,19 @@ impl Collector<'_> {
         }
     }
 
-    fn server_hello(&mut self, side: Side, hello: &ServerHello, m: &Message<'_>, frames: SmallVec<[crate::span::FrameNo; 2]>) {
+    fn server_hello(
+        &mut self,
+        side: Side,
+        hello: &ServerHello,
+        m: &Message<'_>,
+        frames: SmallVec<[crate::span::FrameNo; 2]>,
+    ) {
         let f = &mut *self.facts;
         if let Some(span) = hello.ssl2_certificate
             && let Some(der) = slice(m.bytes, span).filter(|d| !d.is_empty())
         {
             let chain = vec![self.certificates.get(der)];
-            f.sides[side.index()].certificates.get_or_insert(ChainFact { chain, omitted: 0, mark: m.mark });
+            f.sides[side].certificates.get_or_insert(ChainFact { chain, omitted: 0, mark: m.mark });
         }
         let placed = Box::new(Placed { message: hello.clone(), mark: m.mark, side, frames });
         if hello.hello_retry {
@@ -305,12 +322,12 @@ impl Collector<'_> {
     }
 
     fn chain(&mut self, side: Side, c: &CertificateMessage, m: &Message<'_>) {
-        if self.facts.sides[side.index()].certificates.is_some() {
+        if self.facts.sides[side].certificates.is_some() {
             return;
         }
         let ders = c.entries.iter().filter_map(|s| slice(m.bytes, *s));
         let chain = ders.map(|der| self.certificates.get(der)).collect();
-        self.facts.sides[side.index()].certificates = Some(ChainFact { chain, omitted: c.omitted, mark: m.mark });
+        self.facts.sides[side].certificates = Some(ChainFact { chain, omitted: c.omitted, mark: m.mark });
     }
 
     fn request(&mut self, r: &CertificateRequest, m: &Message<'_>) {

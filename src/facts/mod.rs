@@ -13,7 +13,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::flow::{Conflict, Endpoint, Endpoints, Gap, Mark, TcpFacts};
-use crate::span::{FrameNo, Role, Side, Timestamp};
+use crate::span::{FrameNo, Pair, Role, Side, Timestamp};
 use crate::tls::handshake::{ClientHello, ServerHello, ServerKeyExchange};
 use crate::tls::names::{
     AlertDescription, AlertLevel, CipherSuite, ContentType, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
@@ -244,7 +244,7 @@ pub struct FlowFacts {
     /// What the TCP headers said.
     pub tcp: TcpFacts,
     /// What each side said, by [`Side`].
-    pub sides: [SideFacts; 2],
+    pub sides: Pair<SideFacts>,
     /// The first ClientHello.
     pub client_hello: Option<Box<Placed<ClientHello>>>,
     /// ClientHellos seen, all of them.
@@ -339,17 +339,17 @@ impl FlowFacts {
 
     /// What a role's side was like.
     pub fn of(&self, role: Role) -> &SideFacts {
-        &self.sides[self.side(role).index()]
+        &self.sides[self.side(role)]
     }
 
     /// The first FIN or RST of a role.
     pub fn fin(&self, role: Role) -> Option<Mark> {
-        self.tcp.fin[self.side(role).index()]
+        self.tcp.fin[self.side(role)]
     }
 
     /// The first RST of a role.
     pub fn rst(&self, role: Role) -> Option<Mark> {
-        self.tcp.rst[self.side(role).index()]
+        self.tcp.rst[self.side(role)]
     }
 
     /// The negotiated version.
@@ -398,15 +398,19 @@ impl FlowFacts {
     pub fn blind(&self, role: Role) -> Option<Why> {
         let s = self.of(role);
         let other = self.side(role.other());
-        if self.tcp.packets[self.side(role).index()] == 0 {
+        if self.tcp.packets[self.side(role)] == 0 {
             Some(Why::OneSided)
         } else if s.handshake_gap {
-            Some(if s.gaps.iter().any(|g| g.reason == crate::flow::GapReason::Snaplen) { Why::Truncated } else { Why::Gap })
+            Some(if s.gaps.iter().any(|g| g.reason == crate::flow::GapReason::Snaplen) {
+                Why::Truncated
+            } else {
+                Why::Gap
+            })
         } else if s.mid_stream {
             Some(Why::MidStream)
         } else if s.unreadable.is_some() || self.evicted {
             Some(Why::Limit)
-        } else if self.tcp.packets[other.index()] == 0 {
+        } else if self.tcp.packets[other] == 0 {
             Some(Why::OneSided)
         } else {
             None
@@ -423,7 +427,9 @@ impl FlowFacts {
         }
         match self.blind(role) {
             Some(why) => Seen::Unknown(why),
-            None if self.server_hello.is_none() || (!self.is_complete() && self.cut_by_end) => Seen::Unknown(Why::NotYet),
+            None if self.server_hello.is_none() || (!self.is_complete() && self.cut_by_end) => {
+                Seen::Unknown(Why::NotYet)
+            }
             None => Seen::No,
         }
     }

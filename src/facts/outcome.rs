@@ -194,18 +194,18 @@ impl FlowFacts {
             return None;
         }
         let done = self.of(Role::Client).finished_sized?;
-        // The client closed first: what the server sends then is its answer to that.
-        let client_closed = self.shapes.iter().any(|s| s.side == client && s.mark.frame > done.frame && s.len < 53)
-            || self.fin(Role::Client).is_some_and(|f| self.closed_before(f, server));
         let mut after = self.shapes.iter().filter(|s| s.side == server && s.mark.frame > done.frame);
         let (alert, more) = (after.next()?, after.next());
+        // The client closed first: what the server sends then is its answer to that.
+        let client_closed = self.shapes.iter().any(|s| {
+            s.side == client
+                && s.mark.frame > done.frame
+                && s.mark.frame < alert.mark.frame
+                && s.len < self.finished_record_len()
+        }) || self.fin(Role::Client).is_some_and(|f| f.frame < alert.mark.frame);
         let closed = self.fin(Role::Server).or(self.rst(Role::Server)).is_some();
         let alone = more.is_none() && self.of(Role::Server).last_record.is_some_and(|(_, _, m)| m == alert.mark);
         (alert.len == 19 && alone && closed && !client_closed).then_some(alert.mark)
-    }
-
-    fn closed_before(&self, fin: Mark, server: crate::span::Side) -> bool {
-        self.shapes.iter().filter(|s| s.side == server).all(|s| s.mark.frame < fin.frame)
     }
 
     /// How the handshake went.
@@ -258,7 +258,9 @@ impl FlowFacts {
         for a in &self.alerts {
             let role = self.role(a.side);
             match a.said {
-                Some((_, AlertDescription::CLOSE_NOTIFY)) => ends.push(EndedBy { role, how: How::CloseNotify, mark: a.mark }),
+                Some((_, AlertDescription::CLOSE_NOTIFY)) => {
+                    ends.push(EndedBy { role, how: How::CloseNotify, mark: a.mark })
+                }
                 // A protected alert that is its sender's last word: close_notify after a finished handshake (nearly always).
                 None if self.of(role).last_record.is_some_and(|(_, _, m)| m == a.mark) => {
                     let how = if self.is_complete() { How::CloseNotify } else { How::Alert };

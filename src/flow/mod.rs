@@ -2,12 +2,16 @@
 //!
 //! Three inputs only reach the protocols above: data, gap and end.
 
+mod gap;
+mod history;
 mod key;
 mod stream;
 mod table;
 mod tcp;
 
+pub use gap::{Gap, GapReason};
+pub use history::Conflict;
 pub use key::{Endpoint, Endpoints, FlowKey};
-pub use stream::{Assembler, Conflict, Gap, GapReason, Payload, StreamCounts, StreamEvent};
+pub use stream::{Assembler, Payload, StreamCounts, StreamEvent};
 pub use table::{FlowIndex, FlowTable};
 pub use tcp::{Connection, Mark, Sightings, TcpFacts};

@@ -9,6 +9,8 @@
 
 use std::collections::BTreeMap;
 
+use super::gap::{Gap, GapReason};
+use super::history::{Conflict, Conflicts, Copy, History};
 use crate::limits;
 use crate::span::{FrameNo, FrameSpan, Timestamp};
 
@@ -30,7 +32,7 @@ pub struct Payload<'a> {
 
 impl<'a> Payload<'a> {
     /// Without its first `n` bytes.
-    fn skip(self, n: usize) -> Self {
+    pub(super) fn skip(self, n: usize) -> Self {
         Self {
             bytes: self.bytes.get(n..).unwrap_or(&[]),
             off: self.off.saturating_add(u32::try_from(n).unwrap_or(u32::MAX)),
@@ -47,62 +49,6 @@ impl<'a> Payload<'a> {
     pub fn span(&self) -> FrameSpan {
         FrameSpan { frame: self.frame, off: self.off, len: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX) }
     }
-}
-
-/// Why bytes are missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GapReason {
-    /// The peer acknowledged them: the capture lost them, not the network.
-    Capture,
-    /// The peer never acknowledged them: lost before the capture point, or never sent.
-    Network,
-    /// Cut off by the capture's snap length.
-    Snaplen,
-    /// Given up because too much was waiting behind the hole.
-    Limit,
-    /// The peer's direction was not captured.
-    Unknown,
-}
-
-impl GapReason {
-    /// The word of the report.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Capture => "capture",
-            Self::Network => "network",
-            Self::Snaplen => "snaplen",
-            Self::Limit => "limit",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// Bytes of a stream that stay missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// Offset of the first missing byte in the stream.
-    pub at: u64,
-    /// How many are missing.
-    pub bytes: u64,
-    /// The first frame, in file order, with bytes beyond the hole; else the one whose ACK or FIN covers it.
-    pub frame: FrameNo,
-    /// Why.
-    pub reason: GapReason,
-}
-
-/// Two copies of the same bytes that differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// Frame of the copy that was kept.
-    pub first: FrameNo,
-    /// Frame of the copy that differs.
-    pub second: FrameNo,
-    /// Offset in the stream of the first byte that differs.
-    pub at: u64,
-    /// The kept bytes from there (at most [`limits::CONFLICT_BYTES`]).
-    pub kept: Box<[u8]>,
-    /// The other copy's bytes from there (as many).
-    pub other: Box<[u8]>,
 }
 
 /// What a stream hands on.
@@ -156,11 +102,8 @@ pub struct Assembler {
     isns: [Option<u32>; 2],
     pending: BTreeMap<u64, Chunk>,
     pending_bytes: usize,
-    /// Delivered bytes of the handshake, to compare retransmissions with, and where they came from.
-    history: Vec<u8>,
-    history_from: u64,
-    history_frames: Vec<(u64, FrameNo)>,
-    history_done: bool,
+    history: History,
+    conflicts: Conflicts,
     /// Data of the SYN, not used until the peer's ACK covers it.
     syn_data: Option<Box<Chunk>>,
     fin: Option<u64>,
@@ -173,7 +116,6 @@ pub struct Assembler {
     /// Bytes cut off by the snap length: offset → (end, frame).
     cut: BTreeMap<u64, (u64, FrameNo)>,
     counts: StreamCounts,
-    conflicts: Vec<Conflict>,
 }
 
 impl Assembler {
@@ -189,7 +131,7 @@ impl Assembler {
 
     /// Conflicts found so far (capped by [`limits::CONFLICTS`]).
     pub fn conflicts(&self) -> &[Conflict] {
-        &self.conflicts
+        self.conflicts.list()
     }
 
     /// True when a SYN of this side was seen.
@@ -209,9 +151,7 @@ impl Assembler {
 
     /// Stops keeping delivered bytes for comparison: the handshake is over.
     pub fn forget_history(&mut self) {
-        self.history_done = true;
-        self.history = Vec::new();
-        self.history_frames = Vec::new();
+        self.history.forget();
     }
 
     /// How far (signed) `seq` lies behind the next expected byte; `None` before the first segment.
@@ -238,7 +178,9 @@ impl Assembler {
         if self.isns[0].is_none() {
             if self.based {
                 // Data came before its SYN in the file.
-                if !self.started && let Some(at) = self.offset_of(isn.wrapping_add(1)) {
+                if !self.started
+                    && let Some(at) = self.offset_of(isn.wrapping_add(1))
+                {
                     self.next = at;
                     self.started = true;
                 }
@@ -321,7 +263,13 @@ impl Assembler {
         };
         let cut = (wire_len as usize).saturating_sub(p.bytes.len());
         // The plain case, first: in order, whole, nothing waiting.
-        if at == self.next && self.started && self.pending.is_empty() && self.fin.is_none() && cut == 0 && self.syn_data.is_none() {
+        if at == self.next
+            && self.started
+            && self.pending.is_empty()
+            && self.fin.is_none()
+            && cut == 0
+            && self.syn_data.is_none()
+        {
             self.deliver(p, sink);
             return;
         }
@@ -354,7 +302,7 @@ impl Assembler {
     fn compare_syn_data(&mut self, c: &Chunk, at: u64, p: Payload<'_>) {
         let skip = usize::try_from(at).unwrap_or(usize::MAX);
         if let Some(old) = c.bytes.get(skip..) {
-            self.compare(at, p, old, c.frame, true);
+            self.conflicts.compare(at, Copy { bytes: p.bytes, frame: p.frame }, Copy { bytes: old, frame: c.frame });
         }
     }
 
@@ -391,7 +339,7 @@ impl Assembler {
             let keep_alive = p.bytes.len() <= 1 && end == self.next;
             if !keep_alive {
                 self.counts.retransmitted = self.counts.retransmitted.saturating_add(1);
-                self.compare_history(at, p);
+                self.history.compare(at, p, &mut self.conflicts);
             }
             if end <= self.next {
                 return;
@@ -444,7 +392,12 @@ impl Assembler {
             if let Some(c) = self.pending.remove(&start) {
                 let lo = start.max(at);
                 let old = c.bytes.get(usize::try_from(lo.saturating_sub(start)).unwrap_or(usize::MAX)..).unwrap_or(&[]);
-                self.compare(lo, p.skip(usize::try_from(lo.saturating_sub(at)).unwrap_or(usize::MAX)), old, c.frame, false);
+                let new = p.skip(usize::try_from(lo.saturating_sub(at)).unwrap_or(usize::MAX));
+                self.conflicts.compare(
+                    lo,
+                    Copy { bytes: old, frame: c.frame },
+                    Copy { bytes: new.bytes, frame: new.frame },
+                );
                 self.pending.insert(start, c);
             }
         }
@@ -455,7 +408,8 @@ impl Assembler {
             let part = p
                 .skip(usize::try_from(lo.saturating_sub(at)).unwrap_or(usize::MAX))
                 .first(usize::try_from(hi.saturating_sub(lo)).unwrap_or(usize::MAX));
-            self.pending_bytes = self.pending_bytes.saturating_add(part.bytes.len()).saturating_add(limits::CHUNK_OVERHEAD);
+            self.pending_bytes =
+                self.pending_bytes.saturating_add(part.bytes.len()).saturating_add(limits::CHUNK_OVERHEAD);
             self.pending
                 .insert(lo, Chunk { bytes: part.bytes.into(), frame: part.frame, off: part.off, time: part.time });
         }
@@ -498,57 +452,9 @@ impl Assembler {
         if p.bytes.is_empty() {
             return;
         }
-        if !self.history_done {
-            self.remember(p);
-        }
+        self.history.remember(self.next, p);
         self.next = self.next.saturating_add(p.bytes.len() as u64);
         sink(StreamEvent::Data(p));
-    }
-
-    fn remember(&mut self, p: Payload<'_>) {
-        if self.history.len().saturating_add(p.bytes.len()) > limits::HISTORY_BYTES
-            || self.history_frames.len() >= limits::HISTORY_SEGMENTS
-        {
-            self.history_done = true; // what is kept stays comparable
-            return;
-        }
-        let here = self.history_from.saturating_add(self.history.len() as u64);
-        if self.history.is_empty() {
-            self.history_from = self.next;
-        } else if here != self.next {
-            return; // behind a gap: only the part before it stays comparable
-        }
-        self.history_frames.push((self.next, p.frame));
-        self.history.extend_from_slice(p.bytes);
-    }
-
-    fn compare_history(&mut self, at: u64, p: Payload<'_>) {
-        let lo = at.max(self.history_from);
-        let from = usize::try_from(lo.saturating_sub(self.history_from)).unwrap_or(usize::MAX);
-        if self.history.get(from..).is_none_or(<[u8]>::is_empty) {
-            return;
-        }
-        let history = std::mem::take(&mut self.history);
-        let i = self.history_frames.partition_point(|(o, _)| *o <= lo).saturating_sub(1);
-        let frame = self.history_frames.get(i).map_or(FrameNo(0), |(_, f)| *f);
-        let skip = usize::try_from(lo.saturating_sub(at)).unwrap_or(usize::MAX);
-        self.compare(lo, p.skip(skip), history.get(from..).unwrap_or(&[]), frame, false);
-        self.history = history;
-    }
-
-    /// Tells when two copies differ. With `newer_wins` the new one is the copy that is kept.
-    fn compare(&mut self, at: u64, new: Payload<'_>, old: &[u8], old_frame: FrameNo, newer_wins: bool) {
-        let n = old.len().min(new.bytes.len());
-        let Some(i) = old.iter().zip(new.bytes).position(|(a, b)| a != b) else { return };
-        if self.conflicts.len() >= limits::CONFLICTS {
-            return;
-        }
-        let end = n.min(i.saturating_add(limits::CONFLICT_BYTES));
-        let (a, b): (Box<[u8]>, Box<[u8]>) =
-            (old.get(i..end).unwrap_or(&[]).into(), new.bytes.get(i..end).unwrap_or(&[]).into());
-        let (first, second, kept, other) =
-            if newer_wins { (new.frame, old_frame, b, a) } else { (old_frame, new.frame, a, b) };
-        self.conflicts.push(Conflict { first, second, at: at.saturating_add(i as u64), kept, other });
     }
 
     /// Gives a hole up when it will not be filled any more: the peer has all of it and the sender went on for a while,
@@ -623,7 +529,9 @@ impl Assembler {
         {
             self.insert(0, c.payload(), sink);
         }
-        if !self.started && let Some((&at, _)) = self.pending.first_key_value() {
+        if !self.started
+            && let Some((&at, _)) = self.pending.first_key_value()
+        {
             self.next = at;
             self.started = true;
             self.drain(sink);
@@ -661,7 +569,9 @@ impl Assembler {
 
     /// Gives the present hole up because memory is short elsewhere.
     pub fn release(&mut self, sink: &mut impl FnMut(StreamEvent<'_>)) {
-        if !self.started && let Some((&at, _)) = self.pending.first_key_value() {
+        if !self.started
+            && let Some((&at, _)) = self.pending.first_key_value()
+        {
             self.next = at;
             self.started = true;
         }

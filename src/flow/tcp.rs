@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::packet::{Segment, TcpFlags};
-use crate::span::{FrameNo, Side, Timestamp};
+use crate::span::{FrameNo, Pair, Side, Timestamp};
 
 use super::key::Endpoints;
 use super::stream::{Assembler, Payload, StreamEvent};
@@ -32,53 +32,53 @@ pub struct Sightings {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TcpFacts {
     /// SYN without ACK, per side.
-    pub syn: [Option<Sightings>; 2],
+    pub syn: Pair<Option<Sightings>>,
     /// SYN with ACK, per side.
-    pub syn_ack: [Option<Sightings>; 2],
+    pub syn_ack: Pair<Option<Sightings>>,
     /// The first FIN, per side.
-    pub fin: [Option<Mark>; 2],
+    pub fin: Pair<Option<Mark>>,
     /// The first RST that the receiver would have taken, per side.
-    pub rst: [Option<Mark>; 2],
+    pub rst: Pair<Option<Mark>>,
     /// The RST answered a SYN: nothing listens there.
     pub refused: bool,
     /// RSTs that a receiver ignores (far outside the window).
     pub rst_ignored: u32,
     /// New data of a side behind its own RST, and the two TTLs: the RST was likely injected.
-    pub data_after_rst: [Option<(FrameNo, u8, u8)>; 2],
+    pub data_after_rst: Pair<Option<(FrameNo, u8, u8)>>,
     /// The first segment with payload, per side.
-    pub data: [Option<Mark>; 2],
+    pub data: Pair<Option<Mark>>,
     /// The last segment with payload, per side.
-    pub last_data: [Option<Mark>; 2],
+    pub last_data: Pair<Option<Mark>>,
     /// A pure acknowledgement of the opening was seen (or data, which implies it).
     pub opened: bool,
     /// Time to live of the first packet, per side.
-    pub ttl: [Option<u8>; 2],
+    pub ttl: Pair<Option<u8>>,
     /// Packets per side, as captured.
-    pub packets: [u64; 2],
+    pub packets: Pair<u64>,
     /// TCP payload bytes per side, as captured, retransmissions included.
-    pub bytes: [u64; 2],
+    pub bytes: Pair<u64>,
     /// Packets that the capture holds twice (same IP identification, sequence number and length).
     pub duplicates: u32,
     /// First packet that the snap length cut.
     pub cut: Option<FrameNo>,
     /// Largest acknowledgement of a side's first data by the peer was seen.
-    pub data_acked: [bool; 2],
+    pub data_acked: Pair<bool>,
 }
 
 impl TcpFacts {
     /// The side whose SYN (or whose peer's SYN-ACK) opened the connection.
     pub fn opener(&self) -> Option<Side> {
-        match (self.syn, self.syn_ack) {
-            ([Some(a), Some(b)], _) => Some(if a.first.frame <= b.first.frame { Side::A } else { Side::B }),
-            ([Some(_), None], _) | (_, [None, Some(_)]) => Some(Side::A),
-            ([None, Some(_)], _) | (_, [Some(_), None]) => Some(Side::B),
+        match ((self.syn.a, self.syn.b), (self.syn_ack.a, self.syn_ack.b)) {
+            ((Some(a), Some(b)), _) => Some(if a.first.frame <= b.first.frame { Side::A } else { Side::B }),
+            ((Some(_), None), _) | (_, (None, Some(_))) => Some(Side::A),
+            ((None, Some(_)), _) | (_, (Some(_), None)) => Some(Side::B),
             _ => None,
         }
     }
 
     /// Packets of both sides are in the capture.
     pub fn both_sides_seen(&self) -> bool {
-        self.packets[0] > 0 && self.packets[1] > 0
+        self.packets[Side::A] > 0 && self.packets[Side::B] > 0
     }
 }
 
@@ -112,17 +112,17 @@ pub struct Connection {
     /// What the headers said.
     pub facts: TcpFacts,
     /// Initial sequence numbers, until the streams exist.
-    isn: [Option<u32>; 2],
+    isn: Pair<Option<u32>>,
     /// Highest sequence number seen at a RST, to know data behind it.
-    rst_seq: [u32; 2],
-    last_ttl: [u8; 2],
-    last: [PacketId; 2],
+    rst_seq: Pair<u32>,
+    last_ttl: Pair<u8>,
+    last: Pair<PacketId>,
     /// Made with the first payload: a half-open connection stays small.
-    streams: Option<Box<[Assembler; 2]>>,
+    streams: Option<Box<Pair<Assembler>>>,
     /// VLAN tags of the first tagged packet.
     pub vlans: SmallVec<[u16; 2]>,
     /// Per side: a few zero bytes that may be padding, held until the next segment tells.
-    doubtful: [Option<Box<Doubtful>>; 2],
+    doubtful: Pair<Option<Box<Doubtful>>>,
     history_done: bool,
     /// Nobody needs the payload any more.
     ignored: bool,
@@ -134,13 +134,13 @@ impl Connection {
         Self {
             ends,
             facts: TcpFacts::default(),
-            isn: [None; 2],
-            rst_seq: [0; 2],
-            last_ttl: [0; 2],
-            last: [PacketId::default(); 2],
+            isn: Pair::default(),
+            rst_seq: Pair::default(),
+            last_ttl: Pair::default(),
+            last: Pair::default(),
             streams: None,
             vlans: SmallVec::new(),
-            doubtful: [None, None],
+            doubtful: Pair::default(),
             history_done: false,
             ignored: false,
         }
@@ -148,7 +148,7 @@ impl Connection {
 
     /// The stream of a side, when any payload was seen.
     pub fn stream(&self, side: Side) -> Option<&Assembler> {
-        self.streams.as_ref().map(|s| &s[side.index()])
+        self.streams.as_ref().map(|s| &s[side])
     }
 
     /// The payload is of no use any more (no TLS): streams are dropped and later bytes only counted.
@@ -167,7 +167,7 @@ impl Connection {
 
     /// Bytes held for out-of-order data.
     pub fn pending_bytes(&self) -> usize {
-        self.streams.as_ref().map_or(0, |s| s[0].pending_bytes().saturating_add(s[1].pending_bytes()))
+        self.streams.as_ref().map_or(0, |s| s.a.pending_bytes().saturating_add(s.b.pending_bytes()))
     }
 
     /// Both sides closed, or one reset.
@@ -179,7 +179,7 @@ impl Connection {
 
     /// True when a SYN with this initial sequence number begins another connection on the same ports.
     pub fn is_reopened_by(&self, side: Side, isn: u32) -> bool {
-        let i = side.index();
+        let i = side;
         let known = self.isn[i] == Some(isn);
         let data = self.facts.data.iter().any(Option::is_some);
         let closed = self.facts.rst.iter().any(Option::is_some) || self.facts.fin.iter().any(Option::is_some);
@@ -190,14 +190,8 @@ impl Connection {
     }
 
     /// Takes a segment in; in-order bytes and holes of both sides go to `sink`.
-    pub fn segment(
-        &mut self,
-        side: Side,
-        seg: &Segment<'_>,
-        mark: Mark,
-        mut sink: impl FnMut(Side, StreamEvent<'_>),
-    ) {
-        let i = side.index();
+    pub fn segment(&mut self, side: Side, seg: &Segment<'_>, mark: Mark, mut sink: impl FnMut(Side, StreamEvent<'_>)) {
+        let i = side;
         let flags = seg.flags;
         self.facts.packets[i] = self.facts.packets[i].saturating_add(1);
         self.facts.bytes[i] = self.facts.bytes[i].saturating_add(seg.payload.len() as u64);
@@ -231,13 +225,13 @@ impl Connection {
             self.facts.opened |= self.facts.syn_ack.iter().any(Option::is_some);
         }
         if ack && let Some(s) = self.streams.as_mut() {
-            let peer = &mut s[side.other().index()];
+            let peer = &mut s[side.other()];
             let before = peer.delivered();
             peer.ack(seg.ack, mark.frame, &mut |e| sink(side.other(), e));
             // Distance 0 is "everything that was handed on".
             let d = peer.distance(seg.ack).unwrap_or(i64::MIN);
             if d.unsigned_abs() <= before.max(1) && d > before.cast_signed().saturating_neg() {
-                self.facts.data_acked[side.other().index()] = true;
+                self.facts.data_acked[side.other()] = true;
             }
         }
         if !seg.payload.is_empty() || seg.wire_len > 0 {
@@ -252,15 +246,8 @@ impl Connection {
         }
     }
 
-    fn is_duplicate(&mut self, i: usize, seg: &Segment<'_>, time: Timestamp) -> bool {
-        let id = PacketId {
-            ip_id: seg.ip_id,
-            seq: seg.seq,
-            ack: seg.ack,
-            len: seg.wire_len,
-            flags: seg.flags.0,
-            time,
-        };
+    fn is_duplicate(&mut self, i: Side, seg: &Segment<'_>, time: Timestamp) -> bool {
+        let id = PacketId { ip_id: seg.ip_id, seq: seg.seq, ack: seg.ack, len: seg.wire_len, flags: seg.flags.0, time };
         let last = std::mem::replace(&mut self.last[i], id);
         // An identification of 0 says nothing (RFC 6864 allows it for packets that cannot be fragmented).
         let same = id.ip_id.is_some_and(|v| v != 0)
@@ -279,7 +266,7 @@ impl Connection {
     }
 
     fn open(&mut self, side: Side, seg: &Segment<'_>, mark: Mark, ack: bool) {
-        let i = side.index();
+        let i = side;
         let seen = if ack { &mut self.facts.syn_ack[i] } else { &mut self.facts.syn[i] };
         match seen {
             Some(s) => {
@@ -296,13 +283,13 @@ impl Connection {
         self.isn[i].get_or_insert(seg.seq);
     }
 
-    fn make_streams(&mut self) -> &mut [Assembler; 2] {
+    fn make_streams(&mut self) -> &mut Pair<Assembler> {
         let (isn, done) = (self.isn, self.history_done);
         self.streams.get_or_insert_with(|| {
-            let mut s = Box::new([Assembler::new(), Assembler::new()]);
-            for (stream, isn) in s.iter_mut().zip(isn) {
+            let mut s = Box::new(Pair::<Assembler>::default());
+            for (stream, isn) in s.iter_mut().zip(isn.iter()) {
                 if let Some(isn) = isn {
-                    stream.syn(isn);
+                    stream.syn(*isn);
                 }
                 if done {
                     stream.forget_history();
@@ -315,9 +302,10 @@ impl Connection {
     /// RFC 9293, section 3.10.7 and RFC 5961: a reset counts when it lies in the window; one that answers a SYN when it
     /// acknowledges it.
     fn reset(&mut self, side: Side, seg: &Segment<'_>, mark: Mark) {
-        let i = side.index();
-        let peer = side.other().index();
-        let nothing_yet = self.facts.syn[i].is_none() && self.facts.syn_ack[i].is_none() && self.facts.data[i].is_none();
+        let i = side;
+        let peer = side.other();
+        let nothing_yet =
+            self.facts.syn[i].is_none() && self.facts.syn_ack[i].is_none() && self.facts.data[i].is_none();
         if nothing_yet
             && self.facts.syn[peer].is_some()
             && self.facts.data[peer].is_none()
@@ -351,7 +339,7 @@ impl Connection {
         syn: bool,
         sink: &mut impl FnMut(Side, StreamEvent<'_>),
     ) {
-        let i = side.index();
+        let i = side;
         if !syn {
             self.facts.data[i].get_or_insert(mark);
             self.facts.last_data[i] = Some(mark);
@@ -371,7 +359,11 @@ impl Connection {
         if self.doubtful[i].is_some() {
             self.resolve_doubt(side, Some(seg), sink);
         }
-        if seg.flags == TcpFlags::ACK && seg.payload.len() <= 6 && seg.payload.iter().all(|b| *b == 0) && !seg.payload.is_empty() {
+        if seg.flags == TcpFlags::ACK
+            && seg.payload.len() <= 6
+            && seg.payload.iter().all(|b| *b == 0)
+            && !seg.payload.is_empty()
+        {
             let bytes = SmallVec::from_slice(seg.payload);
             self.doubtful[i] = Some(Box::new(Doubtful { seq, bytes, mark, off: seg.payload_off }));
             return;
@@ -390,7 +382,9 @@ impl Connection {
         // Put together from IP fragments: each piece has a frame of its own.
         for piece in seg.pieces {
             let (at, span) = (piece.at, piece.span);
-            let Some(bytes) = seg.payload.get(at as usize..(at as usize).saturating_add(span.len as usize)) else { continue };
+            let Some(bytes) = seg.payload.get(at as usize..(at as usize).saturating_add(span.len as usize)) else {
+                continue;
+            };
             let part = Payload { bytes, frame: span.frame, off: span.off, time: mark.time };
             stream.push(seq.wrapping_add(at), part, span.len, &mut forward);
         }
@@ -398,13 +392,13 @@ impl Connection {
 
     /// Uses what was held as doubtful, unless the next segment shows that it was padding.
     fn resolve_doubt(&mut self, side: Side, next: Option<&Segment<'_>>, sink: &mut impl FnMut(Side, StreamEvent<'_>)) {
-        let Some(d) = self.doubtful[side.index()].take() else { return };
+        let Some(d) = self.doubtful[side].take() else { return };
         if next.is_some_and(|n| n.seq == d.seq) {
             return;
         }
         let p = Payload { bytes: &d.bytes, frame: d.mark.frame, off: d.off, time: d.mark.time };
         let len = u32::try_from(d.bytes.len()).unwrap_or(0);
-        self.make_streams()[side.index()].push(d.seq, p, len, &mut |e| sink(side, e));
+        self.make_streams()[side].push(d.seq, p, len, &mut |e| sink(side, e));
     }
 
     /// The connection is over: holes are told, everything held is handed on.
@@ -415,7 +409,7 @@ impl Connection {
         let packets = self.facts.packets;
         let Some(s) = self.streams.as_mut() else { return };
         for side in [Side::A, Side::B] {
-            s[side.index()].finish(packets[side.other().index()] > 0, &mut |e| sink(side, e));
+            s[side].finish(packets[side.other()] > 0, &mut |e| sink(side, e));
         }
     }
 
@@ -423,7 +417,7 @@ impl Connection {
     pub fn release(&mut self, mut sink: impl FnMut(Side, StreamEvent<'_>)) {
         let Some(s) = self.streams.as_mut() else { return };
         for side in [Side::A, Side::B] {
-            s[side.index()].release(&mut |e| sink(side, e));
+            s[side].release(&mut |e| sink(side, e));
         }
     }
 }

@@ -38,9 +38,9 @@ pub(super) fn bare() -> FlowFacts {
 pub(super) fn with_client_hello() -> FlowFacts {
     let mut f = bare();
     f.last = mark(4, 3);
-    f.sides[0].start = Some((Start::Tls, mark(4, 3)));
-    f.tcp.packets = [2, 1];
-    f.tcp.bytes = [517, 0];
+    f.sides[Side::A].start = Some((Start::Tls, mark(4, 3)));
+    f.tcp.packets = crate::span::Pair::new(2, 1);
+    f.tcp.bytes = crate::span::Pair::new(517, 0);
     let extensions = Extensions {
         types: vec![0x4a4a, 0, 10, 13, 16, 43, 51],
         present: true,
@@ -76,7 +76,7 @@ fn step(frame: u64, side: Side, record: ContentType, kind: MessageKind) -> Messa
 /// A TLS 1.2 handshake up to ServerHelloDone.
 fn with_server_flight() -> FlowFacts {
     let mut f = with_client_hello();
-    f.sides[1].start = Some((Start::Tls, mark(6, 5)));
+    f.sides[Side::B].start = Some((Start::Tls, mark(6, 5)));
     let extensions = Extensions {
         types: vec![0xff01, 16],
         present: true,
@@ -94,14 +94,14 @@ fn with_server_flight() -> FlowFacts {
     f.server_hello = Some(Box::new(Placed { message, mark: mark(6, 5), side: Side::B, frames: Default::default() }));
     f.server_key_exchange =
         Some((mark(6, 5), ServerKeyExchange { group: Some(NamedGroup::X25519), ..ServerKeyExchange::default() }));
-    f.sides[1].certificates = Some(ChainFact { chain: vec![certificate()], omitted: 0, mark: mark(6, 5) });
+    f.sides[Side::B].certificates = Some(ChainFact { chain: vec![certificate()], omitted: 0, mark: mark(6, 5) });
     f.server_hello_done = Some(mark(6, 5));
     f
 }
 
 /// The rest of it.
 fn finished(mut f: FlowFacts) -> FlowFacts {
-    for (i, at) in [8, 9].into_iter().enumerate() {
+    for (i, at) in [(crate::span::Side::A, 8), (crate::span::Side::B, 9)] {
         f.sides[i].ccs = Some(mark(at, at as i64));
         f.sides[i].after_ccs = Some(mark(at, at as i64));
     }
@@ -191,8 +191,8 @@ fn a_flow_of_which_nothing_is_known() {
 fn client_hello_as_offered() {
     let mut facts = with_client_hello();
     facts.vlans.extend([10, 20]);
-    facts.tcp.syn[0] = Some(Sightings { first: mark(1, 0), last: mark(1, 0), count: 1 });
-    facts.tcp.syn_ack[1] = Some(Sightings { first: mark(2, 1), last: mark(2, 1), count: 1 });
+    facts.tcp.syn[Side::A] = Some(Sightings { first: mark(1, 0), last: mark(1, 0), count: 1 });
+    facts.tcp.syn_ack[Side::B] = Some(Sightings { first: mark(2, 1), last: mark(2, 1), count: 1 });
     let f = of(facts, Outcome::Incomplete);
     assert_eq!(f["protocol"], "tls");
     assert_eq!(f["encapsulation"], json!(["vlan 10", "vlan 20"]));
@@ -237,7 +237,7 @@ fn client_hello_as_offered() {
 #[test]
 fn a_handshake_that_failed_before_the_server_could_ask() {
     let mut facts = with_client_hello();
-    facts.sides[1].start = Some((Start::Tls, mark(5, 4)));
+    facts.sides[Side::B].start = Some((Start::Tls, mark(5, 4)));
     let said = Some((AlertLevel::FATAL, AlertDescription::HANDSHAKE_FAILURE));
     facts.alerts.push(AlertFact { mark: mark(5, 4), side: Side::B, said, basis: Basis::Observed });
     let f = of(facts, Outcome::Failed);
@@ -266,7 +266,7 @@ fn a_protected_alert_says_nothing() {
 #[test]
 fn tls12_negotiated() {
     let mut facts = finished(with_server_flight());
-    facts.sides[0].encrypted = Totals { records: 2, bytes: 80 };
+    facts.sides[Side::A].encrypted = Totals { records: 2, bytes: 80 };
     let f = of(facts, Outcome::Established);
     assert_eq!(f["version"], json!({"id": "0x0303", "name": "TLS 1.2"}));
     assert_eq!(f["cipher_suite"]["name"], "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
@@ -319,7 +319,7 @@ fn client_authentication_in_clear() {
     assert_eq!((&f["client_auth"]["requested"], &f["client_auth"]["certificate"]), (&json!(true), &json!("unknown")));
 
     let mut empty = finished(asked());
-    empty.sides[0].certificates = chain(Vec::new());
+    empty.sides[Side::A].certificates = chain(Vec::new());
     let f = of(empty, Outcome::Failed);
     assert_eq!(f["client_auth"]["certificate"], "empty");
     assert!(f["client_auth"].get("leaf_length").is_none());
@@ -327,12 +327,12 @@ fn client_authentication_in_clear() {
     assert_eq!(f["certificates"]["client"], json!([]));
 
     let mut sent = finished(asked());
-    sent.sides[0].certificates = chain(vec![certificate()]);
+    sent.sides[Side::A].certificates = chain(vec![certificate()]);
     let f = of(sent.clone(), Outcome::Established);
     assert_eq!(f["client_auth"]["certificate"], "sent");
     assert_eq!(f["client_auth"]["leaf_length"], 819);
     assert_eq!(f["client_auth"]["verified_possession"], false);
-    sent.sides[0].certificate_verify = Some((mark(8, 8), None));
+    sent.sides[Side::A].certificate_verify = Some((mark(8, 8), None));
     let f = of(sent.clone(), Outcome::Established);
     assert_eq!(f["client_auth"]["verified_possession"], true);
     assert_eq!(f["client_auth"]["basis"], "observed");
@@ -350,7 +350,7 @@ fn client_authentication_in_clear() {
 
 fn tls13(psk: Option<u16>) -> FlowFacts {
     let mut f = with_client_hello();
-    f.sides[1].start = Some((Start::Tls, mark(6, 5)));
+    f.sides[Side::B].start = Some((Start::Tls, mark(6, 5)));
     let extensions = Extensions {
         types: vec![43, 51],
         present: true,
@@ -450,9 +450,9 @@ fn ssl2_format_and_ssl2_itself() {
 fn gaps_of_both_sides_by_frame() {
     let mut facts = with_client_hello();
     let gap = |frame, bytes, reason| Gap { at: 0, bytes, frame: FrameNo(frame), reason };
-    facts.sides[0].gaps.push(gap(12, 5, GapReason::Network));
-    facts.sides[1].gaps.push(gap(9, 1460, GapReason::Capture));
-    facts.sides[1].gaps_omitted = 3;
+    facts.sides[Side::A].gaps.push(gap(12, 5, GapReason::Network));
+    facts.sides[Side::B].gaps.push(gap(9, 1460, GapReason::Capture));
+    facts.sides[Side::B].gaps_omitted = 3;
     facts.omitted.insert("messages", 4);
     let f = of(facts, Outcome::Incomplete);
     assert_eq!(
@@ -668,7 +668,7 @@ fn validate(schema: &Value, root: &Value, v: &Value, path: &str) {
 fn the_schema_describes_a_document() {
     let schema: Value = serde_json::from_str(&schema()).unwrap();
     let mut full = finished(with_server_flight());
-    full.sides[0].gaps.push(Gap { at: 0, bytes: 1, frame: FrameNo(3), reason: GapReason::Limit });
+    full.sides[Side::A].gaps.push(Gap { at: 0, bytes: 1, frame: FrameNo(3), reason: GapReason::Limit });
     full.alerts.push(AlertFact { mark: mark(5, 4), side: Side::B, said: None, basis: Basis::Inferred });
     full.vlans.push(3);
     full.messages[0].frames.push(FrameNo(5));

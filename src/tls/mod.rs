@@ -3,14 +3,14 @@
 //! [`Session`] takes the bytes and holes of both directions and says what happened as [`Event`]s. Each message is decoded
 //! by one decoder with two uses: as facts here, as a tree of fields in [`explain`].
 
+mod explain;
 pub mod ext;
 pub mod extent;
 pub mod fingerprint;
 pub mod handshake;
+mod joiner;
 pub mod names;
 pub mod record;
-mod explain;
-mod joiner;
 mod session;
 mod ssl2;
 

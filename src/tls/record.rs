@@ -38,7 +38,10 @@ impl RecordHeader {
     /// A header that a TLS implementation may have sent: a known content type, major version 3, a legal length.
     /// (2^14 + 2048 is the TLS 1.2 maximum of a protected record; TLS 1.3 allows 2^14 + 256.)
     pub fn is_plausible(&self) -> bool {
-        (20..=26).contains(&self.content_type.0) && self.version >> 8 == 3 && self.version & 0xff <= 4 && !self.is_too_long()
+        (20..=26).contains(&self.content_type.0)
+            && self.version >> 8 == 3
+            && self.version & 0xff <= 4
+            && !self.is_too_long()
     }
 
     /// Longer than any version of the protocol allows.
@@ -119,9 +122,7 @@ impl RecordReader {
     pub fn unfinished(&self) -> Option<(RecordHeader, usize)> {
         match self.mode {
             Mode::Opaque(h, left) => Some((h, usize::from(h.len).saturating_sub(left))),
-            Mode::Records => {
-                RecordHeader::parse(&self.held).map(|h| (h, self.held.len().saturating_sub(HEADER_BYTES)))
-            }
+            Mode::Records => RecordHeader::parse(&self.held).map(|h| (h, self.held.len().saturating_sub(HEADER_BYTES))),
             Mode::Lost | Mode::Dead => None,
         }
     }

@@ -6,7 +6,7 @@
 use crate::flow::{Gap, Mark, Payload};
 use crate::limits;
 use crate::reader::DecodeError;
-use crate::span::Side;
+use crate::span::{Pair, Side};
 use crate::upgrade::{self, PROBE_BYTES, Plain, Verdict};
 
 use super::extent::Extents;
@@ -154,7 +154,7 @@ struct Direction {
 /// The TLS state of one connection.
 #[derive(Debug, Default)]
 pub struct Session {
-    sides: [Direction; 2],
+    sides: Pair<Direction>,
     context: Context,
     tls13: bool,
     client: Option<Side>,
@@ -179,12 +179,12 @@ impl Session {
 
     /// The next bytes of a side. `mid_stream`: the start of that direction was not captured.
     pub fn data(&mut self, side: Side, p: Payload<'_>, mid_stream: bool, out: &mut impl Events) {
-        match self.sides[side.index()].phase {
+        match self.sides[side].phase {
             Phase::Tls => self.records(side, p, out),
             Phase::Ssl2 => self.ssl2(side, p, out),
             Phase::Not => self.look_for_upgrade(side, p, out),
             Phase::Probing => {
-                let d = &mut self.sides[side.index()];
+                let d = &mut self.sides[side];
                 d.mid_stream |= mid_stream;
                 self.probe(side, p, out);
             }
@@ -206,8 +206,8 @@ impl Session {
 
     /// TLS may begin later in a connection that starts in clear; then a hello stands at the start of a segment.
     fn look_for_upgrade(&mut self, side: Side, p: Payload<'_>, out: &mut impl Events) {
-        let peer_is_tls = matches!(self.sides[side.other().index()].phase, Phase::Tls);
-        let d = &mut self.sides[side.index()];
+        let peer_is_tls = matches!(self.sides[side.other()].phase, Phase::Tls);
+        let d = &mut self.sides[side];
         d.plain_bytes = d.plain_bytes.saturating_add(p.bytes.len());
         if d.plain_bytes > limits::UPGRADE_BYTES || !upgrade::begins_tls(p.bytes, peer_is_tls) {
             return;
@@ -219,7 +219,7 @@ impl Session {
 
     /// A hole in a side's bytes.
     pub fn gap(&mut self, side: Side, gap: Gap, out: &mut impl Events) {
-        let d = &mut self.sides[side.index()];
+        let d = &mut self.sides[side];
         if matches!(d.phase, Phase::Probing) {
             d.mid_stream = true;
             d.probe.clear();
@@ -232,7 +232,7 @@ impl Session {
 
     /// A side's bytes end here.
     pub fn end(&mut self, side: Side, mark: Mark, out: &mut impl Events) {
-        let d = &self.sides[side.index()];
+        let d = &self.sides[side];
         if let Some((kind, claimed, have)) = d.joiner.unfinished() {
             let kind = AnomalyKind::UnfinishedMessage(HandshakeType(kind), claimed, have.saturating_sub(4));
             out.event(side, Event::Anomaly(Anomaly { kind, mark }));
@@ -243,8 +243,8 @@ impl Session {
     }
 
     fn probe(&mut self, side: Side, p: Payload<'_>, out: &mut impl Events) {
-        let peer_is_tls = matches!(self.sides[side.other().index()].phase, Phase::Tls | Phase::Ssl2);
-        let d = &mut self.sides[side.index()];
+        let peer_is_tls = matches!(self.sides[side.other()].phase, Phase::Tls | Phase::Ssl2);
+        let d = &mut self.sides[side];
         let mut first: smallvec::SmallVec<[u8; PROBE_BYTES]> = smallvec::SmallVec::new();
         for held in &d.probe {
             first.extend_from_slice(held.bytes.get(..PROBE_BYTES.saturating_sub(first.len())).unwrap_or(&held.bytes));
@@ -265,7 +265,10 @@ impl Session {
             Verdict::Not(plain) => Start::Not(plain),
             Verdict::Unsure => Start::Not(Plain::Binary),
         };
-        let mark = d.probe.first().map_or(Mark { frame: p.frame, time: p.time }, |h| Mark { frame: h.at.frame, time: h.at.time });
+        let mark = d
+            .probe
+            .first()
+            .map_or(Mark { frame: p.frame, time: p.time }, |h| Mark { frame: h.at.frame, time: h.at.time });
         d.phase = match start {
             Start::Tls => Phase::Tls,
             Start::Ssl2 => Phase::Ssl2,
@@ -283,15 +286,15 @@ impl Session {
     }
 
     fn records(&mut self, side: Side, p: Payload<'_>, out: &mut impl Events) {
-        let mut reader = std::mem::take(&mut self.sides[side.index()].records);
+        let mut reader = std::mem::take(&mut self.sides[side].records);
         reader.push(p, &mut Sink { session: self, side, out });
-        self.sides[side.index()].records = reader;
+        self.sides[side].records = reader;
     }
 
     /// SSL 2.0: only the first message is read; then either TLS records follow (a hello for compatibility) or SSL 2.0
     /// itself, which is not looked into.
     fn ssl2(&mut self, side: Side, p: Payload<'_>, out: &mut impl Events) {
-        let d = &mut self.sides[side.index()];
+        let d = &mut self.sides[side];
         if d.ssl2.len() >= limits::SSL2_BYTES {
             return;
         }
@@ -343,7 +346,7 @@ impl Session {
 
     /// True when a side's handshake and alert records are protected for certain.
     fn is_protected(&self, side: Side, header: RecordHeader) -> bool {
-        let d = &self.sides[side.index()];
+        let d = &self.sides[side];
         match header.content_type {
             ContentType::CHANGE_CIPHER_SPEC => false,
             // TLS 1.3 protects everything as application_data; what keeps its own type is in clear.
@@ -359,11 +362,13 @@ impl Session {
         let info = RecordInfo { header: r.header, mark: r.mark };
         let kind = r.header.content_type;
         let odd = |kind| Event::Anomaly(Anomaly { kind, mark: r.mark });
-        let d = &mut self.sides[side.index()];
+        let d = &mut self.sides[side];
         if d.joiner.is_inside() && kind != ContentType::HANDSHAKE {
             out.event(side, odd(AnomalyKind::Interleaved(kind)));
         }
-        if r.header.len == 0 && matches!(kind, ContentType::HANDSHAKE | ContentType::ALERT | ContentType::CHANGE_CIPHER_SPEC) {
+        if r.header.len == 0
+            && matches!(kind, ContentType::HANDSHAKE | ContentType::ALERT | ContentType::CHANGE_CIPHER_SPEC)
+        {
             out.event(side, odd(AnomalyKind::EmptyRecord(kind)));
             return;
         }
@@ -378,7 +383,10 @@ impl Session {
             ContentType::ALERT => self.alert(side, r, out),
             ContentType::HANDSHAKE => self.handshake(side, r, out),
             ContentType::HEARTBEAT => {
-                let claimed = r.body.get(1..3).map_or(0, |b| usize::from(u16::from_be_bytes([b[0], b[1]])));
+                let claimed = match r.body {
+                    [_, hi, lo, ..] => usize::from(u16::from_be_bytes([*hi, *lo])),
+                    _ => 0,
+                };
                 let room = r.body.len().saturating_sub(3);
                 out.event(side, Event::Heartbeat(r.body.first().copied().unwrap_or(0), claimed, room, info));
             }
@@ -387,7 +395,7 @@ impl Session {
     }
 
     fn alert(&mut self, side: Side, r: &Record<'_>, out: &mut impl Events) {
-        let d = &mut self.sides[side.index()];
+        let d = &mut self.sides[side];
         match (d.half_alert.take(), r.body) {
             (Some((level, mut extents)), [description, ..]) => {
                 extents.push_part(1, r.extents, crate::span::Span::new(0, 1));
@@ -403,7 +411,7 @@ impl Session {
     }
 
     fn handshake(&mut self, side: Side, r: &Record<'_>, out: &mut impl Events) {
-        let d = &mut self.sides[side.index()];
+        let d = &mut self.sides[side];
         // The negotiated version is unknown and a change_cipher_spec came: TLS 1.3 sends a second ClientHello in clear,
         // before TLS 1.3 a protected Finished follows. Their first bytes tell them apart. The same holds for a direction
         // whose beginning is missing.
@@ -414,7 +422,7 @@ impl Session {
         }
         let mut joiner = std::mem::take(&mut d.joiner);
         joiner.push(r.body, r.extents, r.mark, &mut |m| self.message(side, &m, out));
-        self.sides[side.index()].joiner = joiner;
+        self.sides[side].joiner = joiner;
     }
 
     fn message(&mut self, side: Side, m: &RawMessage<'_>, out: &mut impl Events) {
@@ -494,7 +502,7 @@ impl<E: Events> RecordSink for Sink<'_, E> {
                 self.out.event(self.side, Event::Anomaly(Anomaly { kind: AnomalyKind::NotARecord(header), mark }));
             }
             RecordEvent::Resynced { skipped, mark } => {
-                self.session.sides[self.side.index()].resynced = true;
+                self.session.sides[self.side].resynced = true;
                 self.out.event(self.side, Event::Anomaly(Anomaly { kind: AnomalyKind::Resynced(skipped), mark }));
             }
         }

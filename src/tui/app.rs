@@ -102,6 +102,8 @@ pub(crate) struct App {
     pub(crate) end: Option<End>,
     /// Lines of the Why pane; percent of the width for the ladder, of the height for the fields.
     pub(crate) why_height: u16,
+    /// Its height was set by hand.
+    pub(crate) why_by_hand: bool,
     pub(crate) ladder_share: u16,
     pub(crate) fields_share: u16,
     pub(crate) drag: Option<Border>,
@@ -126,6 +128,7 @@ impl App {
             progress: Progress::default(),
             end: None,
             why_height: if size.1 >= 40 { 13 } else { 9 },
+            why_by_hand: false,
             ladder_share: 54,
             fields_share: 58,
             drag: None,
@@ -187,9 +190,8 @@ impl App {
         }
         let first = end.info.problems.first()?;
         let more = (end.info.problems.len() as u64).saturating_sub(1).saturating_add(end.info.problems_omitted);
-        let frame = first.frame.map_or_else(String::new, |f| format!("frame {f}: "));
         let more = if more > 0 { format!(" (+{more} more)") } else { String::new() };
-        Some(format!("{frame}{}{more}", crate::text::guard(&first.message)))
+        Some(format!("{}{more}", crate::text::guard(&first.message)))
     }
 
     // ---- where things are -------------------------------------------------------------------------------------------
@@ -211,10 +213,18 @@ impl App {
     pub(crate) fn panes(&self) -> Vec<(Pane, Rect)> {
         let b = self.body();
         if self.flow.is_none() {
+            if self.list.rows.is_empty() {
+                return vec![(Pane::Flows, b)];
+            }
             if b.height < TALL {
                 return vec![(if self.focus == Pane::Why { Pane::Why } else { Pane::Flows }, b)];
             }
-            let why = self.why_height.clamp(3, b.height.saturating_sub(5));
+            let mut why = self.why_height.clamp(3, b.height.saturating_sub(5).max(3));
+            if !self.why_by_hand && !self.list.rows.is_empty() {
+                // A short list leaves the rest to the reasons.
+                let rows = u16::try_from(self.list.rows.len()).unwrap_or(u16::MAX);
+                why = why.max(b.height.saturating_sub(rows.saturating_add(4).max(7)));
+            }
             let list = b.height.saturating_sub(why);
             return vec![
                 (Pane::Flows, Rect { height: list, ..b }),
@@ -234,7 +244,10 @@ impl App {
         vec![
             ladder,
             (Pane::Fields, Rect { height: fields, ..right }),
-            (Pane::Bytes, Rect { y: right.y.saturating_add(fields), height: right.height.saturating_sub(fields), ..right }),
+            (
+                Pane::Bytes,
+                Rect { y: right.y.saturating_add(fields), height: right.height.saturating_sub(fields), ..right },
+            ),
         ]
     }
 
@@ -263,7 +276,10 @@ impl App {
     /// The border at a place.
     pub(crate) fn border_at(&self, at: Position) -> Option<Border> {
         if self.flow.is_none() {
-            return self.place(Pane::Why).filter(|r| self.place(Pane::Flows).is_some() && at.y == r.y).map(|_| Border::Why);
+            return self
+                .place(Pane::Why)
+                .filter(|r| self.place(Pane::Flows).is_some() && at.y == r.y)
+                .map(|_| Border::Why);
         }
         let ladder = self.place(Pane::Ladder)?;
         let fields = self.place(Pane::Fields);
@@ -320,7 +336,8 @@ impl App {
         if o.follow && bytes > 0 {
             if let Some(l) = o.lit_line(per) {
                 // One line of context above, where there is room.
-                o.bytes_top = if l < o.bytes_top || l >= o.bytes_top + bytes { l.saturating_sub(1) } else { o.bytes_top };
+                o.bytes_top =
+                    if l < o.bytes_top || l >= o.bytes_top + bytes { l.saturating_sub(1) } else { o.bytes_top };
                 o.bytes_top = scrolled(o.bytes_top, l, bytes, hex);
             }
             o.follow = false;
@@ -370,5 +387,5 @@ pub(crate) fn scrolled(top: usize, at: usize, page: usize, total: usize) -> usiz
     } else {
         top
     };
-    top.min(total.saturating_sub(page).max(0)).min(at)
+    top.min(total.saturating_sub(page)).min(at)
 }

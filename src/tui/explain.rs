@@ -155,7 +155,7 @@ fn page(x: &Parts<'_>) -> Text {
         add("Evidence", &format!("frames {}", x.frames));
     }
     add("Look at", look_at(x.blame));
-    add("Fix here", x.remedy);
+    add("What to change", x.remedy);
     if let Some(rule) = diagnose::rule(x.code) {
         let alert = x.code.strip_prefix("alert-").and_then(|n| AlertDescription::from_name(&n.replace('-', "_")));
         let what = match alert {

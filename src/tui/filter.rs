@@ -170,8 +170,8 @@ fn term(body: &str) -> Result<Vec<Test>, String> {
     };
     let key = key.to_ascii_lowercase();
     if !KEYS.iter().any(|(k, _)| k.trim_end_matches(':') == key) {
-        let known: Vec<&str> = KEYS.iter().map(|(k, _)| *k).collect();
-        return Err(format!("{key}: is unknown; there are {}; quote it to look for the text", known.join(" ")));
+        let known: Vec<&str> = KEYS.iter().map(|(k, _)| k.trim_end_matches(':')).collect();
+        return Err(format!("{key}: is unknown; known are {}; quote it to look for the text", known.join(" ")));
     }
     if value.is_empty() {
         return Err(format!("{key}: needs a value"));
@@ -381,7 +381,8 @@ fn write_all(r: &Row, out: &mut String) {
     let alpn = r.alpn.as_deref().unwrap_or("");
     let client = endpoint(r.end(Role::Client));
     let server = endpoint(r.end(Role::Server));
-    let _ = write!(out, "{name}\n{client}\n{server}\n{alpn}\n{}\n{}\n{}\n", r.outcome.name(), r.result(), r.mtls.name());
+    let _ =
+        write!(out, "{name}\n{client}\n{server}\n{alpn}\n{}\n{}\n{}\n", r.outcome.name(), r.result(), r.mtls.name());
     if let Some(v) = r.version {
         let _ = writeln!(out, "{v}");
     }
@@ -441,7 +442,19 @@ mod tests {
 
     #[test]
     fn words_match_anywhere() {
-        for yes in ["", "api", "EXAMPLE", "10.0.0.2", "51234", "failed", "client-cert", "ecdhe", "h2", "api 8443", "handshake_failure"] {
+        for yes in [
+            "",
+            "api",
+            "EXAMPLE",
+            "10.0.0.2",
+            "51234",
+            "failed",
+            "client-cert",
+            "ecdhe",
+            "h2",
+            "api 8443",
+            "handshake_failure",
+        ] {
             assert!(holds(yes), "{yes}");
         }
         for no in ["nothing", "api nothing", "!api", "!api api"] {
@@ -452,14 +465,43 @@ mod tests {
     #[test]
     fn keys_match_their_column() {
         for yes in [
-            "name:api", "!name:nope", "ip:10.0.0.2", "ip:10.0.0.0/8", "ip:10.1", "port:8443", "port:1,8443",
-            "version:1.2", "version:tls1.2", "version:TLSv1.2", "version:1.3,1.2", "cipher:aes_128", "mtls:asked",
-            "alert:40", "alert:handshake-failure", "is:failed", "!is:ok", "name:/^api\\./", "/exam.le/",
-            "is:failed name:api !mtls:yes", "\"api.example\"", "10.1.0.1:8443",
+            "name:api",
+            "!name:nope",
+            "ip:10.0.0.2",
+            "ip:10.0.0.0/8",
+            "ip:10.1",
+            "port:8443",
+            "port:1,8443",
+            "version:1.2",
+            "version:tls1.2",
+            "version:TLSv1.2",
+            "version:1.3,1.2",
+            "cipher:aes_128",
+            "mtls:asked",
+            "alert:40",
+            "alert:handshake-failure",
+            "is:failed",
+            "!is:ok",
+            "name:/^api\\./",
+            "/exam.le/",
+            "is:failed name:api !mtls:yes",
+            "\"api.example\"",
+            "10.1.0.1:8443",
         ] {
             assert!(holds(yes), "{yes}");
         }
-        for no in ["name:8443", "ip:192.0.2.1", "ip:10.2.0.0/16", "port:443", "version:1.3", "mtls:yes", "mtls:no", "alert:41", "is:ok", "ip:::1/0"] {
+        for no in [
+            "name:8443",
+            "ip:192.0.2.1",
+            "ip:10.2.0.0/16",
+            "port:443",
+            "version:1.3",
+            "mtls:yes",
+            "mtls:no",
+            "alert:41",
+            "is:ok",
+            "ip:::1/0",
+        ] {
             assert!(!holds(no), "{no}");
         }
     }
@@ -467,7 +509,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (wrong, says) in [
-            ("nam:x", "nam: is unknown; there are name:"),
+            ("nam:x", "nam: is unknown; known are name ip"),
             ("port:http", "port:http is no port"),
             ("mtls:maybe", "there are yes, no and asked"),
             ("is:broken", "is:broken is unknown"),

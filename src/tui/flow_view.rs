@@ -85,8 +85,10 @@ impl Open {
         };
         // Where a person looks first: the cause, else the first message.
         let cause = o.detail.report.diagnosis.cause;
-        let at_cause = o.rungs.iter().position(|r| matches!(&r.kind, Kind::Finding(n)
-            if cause.is_some() && o.detail.report.diagnosis.findings.get(*n).map(|f| f.code) == cause));
+        let at_cause = o.rungs.iter().position(|r| {
+            matches!(&r.kind, Kind::Finding(n)
+            if cause.is_some() && o.detail.report.diagnosis.findings.get(*n).map(|f| f.code) == cause)
+        });
         let first = o.rungs.iter().position(|r| matches!(&r.kind, Kind::Arrow(a) if !matches!(a.what, What::Tcp)));
         o.select(at_cause.or(first).unwrap_or(0));
         o
@@ -106,7 +108,7 @@ impl Open {
     pub(crate) fn select(&mut self, n: usize) {
         self.cursor = n.min(self.rungs.len().saturating_sub(1));
         self.nodes = self.make_nodes();
-        self.folded = self.fold_long_lists();
+        self.folded = self.folded_at_first();
         self.field = 0;
         self.field_top = 0;
         self.bytes_top = 0;
@@ -138,12 +140,13 @@ impl Open {
         let facts = &self.detail.report.facts;
         if let Some(m) = self.message() {
             let chain = (m.kind == Some(HandshakeType::CERTIFICATE))
-                .then(|| facts.sides.get(m.side.index()).and_then(|s| s.certificates.as_ref()))
+                .then(|| facts.sides[m.side].certificates.as_ref())
                 .flatten()
                 .filter(|c| c.mark.frame == m.mark.frame);
             let mut certificates = chain.map(|c| c.chain.iter()).into_iter().flatten().enumerate();
             for f in m.fields() {
-                let is_certificate = matches!(f.name.as_ref(), "cert_data" | "ASN.1Cert" | "ASN1Cert" | "certificate_data");
+                let is_certificate =
+                    matches!(f.name.as_ref(), "cert_data" | "ASN.1Cert" | "ASN1Cert" | "certificate_data");
                 let (depth, span) = (f.depth, f.span);
                 out.push(Node {
                     depth,
@@ -200,13 +203,15 @@ impl Open {
         i + 1 + rest.iter().position(|x| x.depth <= n.depth).unwrap_or(rest.len())
     }
 
-    fn fold_long_lists(&self) -> BTreeSet<usize> {
-        let long = |(i, n): &(usize, &Node)| {
-            let children = self.nodes.get(i + 1..self.end_of(*i)).unwrap_or(&[]);
-            n.parent && n.depth > 0 && children.iter().filter(|c| c.depth == n.depth.saturating_add(1)).count() > FOLD_FROM
-                && !children.iter().any(|c| c.depth > n.depth.saturating_add(1))
+    /// What is folded at first: long lists of plain values, and the inside of an extension whose own line says it.
+    fn folded_at_first(&self) -> BTreeSet<usize> {
+        let folded = |(i, n): &(usize, &Node)| {
+            let inside = self.nodes.get(i + 1..self.end_of(*i)).unwrap_or(&[]);
+            let long = inside.len() > FOLD_FROM && inside.iter().all(|c| c.depth == n.depth.saturating_add(1));
+            let said = matches!(n.topic, Some(Topic::Extension(_))) && !n.meaning.is_empty();
+            n.parent && n.depth > 0 && (long || said)
         };
-        self.nodes.iter().enumerate().filter(long).map(|(i, _)| i).collect()
+        self.nodes.iter().enumerate().filter(folded).map(|(i, _)| i).collect()
     }
 
     /// Is the node folded?
@@ -308,9 +313,12 @@ impl Open {
         let Some(e) = run else { return false };
         let at = (e.at as usize).saturating_add(off.saturating_sub(e.from.off as usize));
         let holds = |n: &Node| n.span.is_some_and(|s| s.at <= at && at < s.end());
-        let best = self.nodes.iter().enumerate().filter(|(_, n)| holds(n)).min_by_key(|(i, n)| {
-            (n.span.map_or(usize::MAX, |s| s.len), std::cmp::Reverse(n.depth), *i)
-        });
+        let best = self
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, n)| holds(n))
+            .min_by_key(|(i, n)| (n.span.map_or(usize::MAX, |s| s.len), std::cmp::Reverse(n.depth), *i));
         let Some(i) = best.map(|(i, _)| i) else { return false };
         self.choose(i);
         self.follow = false;
@@ -377,7 +385,14 @@ impl Open {
 fn certificate(out: &mut Vec<Node>, c: &Certificate, n: usize, depth: u8, span: Span, at: i64) {
     let mut line = |d: u8, name: &str, meaning: String| {
         if !meaning.is_empty() {
-            let node = Node { depth: depth.saturating_add(d), name: name.into(), meaning, span: Some(span), topic: None, parent: false };
+            let node = Node {
+                depth: depth.saturating_add(d),
+                name: name.into(),
+                meaning,
+                span: Some(span),
+                topic: None,
+                parent: false,
+            };
             out.push(node);
         }
     };
@@ -387,23 +402,35 @@ fn certificate(out: &mut Vec<Node>, c: &Certificate, n: usize, depth: u8, span: 
     let names: Vec<String> = c.subject_alt_names.iter().take(50).map(ToString::to_string).collect();
     let more = c.subject_alt_names.len().saturating_sub(names.len());
     let names = names.join(", ");
-    line(1, "alternative names", match (names.is_empty(), more) {
-        (true, _) => "none".into(),
-        (_, 0) => names,
-        _ => format!("{names} and {more} more"),
-    });
-    line(1, "valid from", c.not_before.map_or_else(String::new, |t| {
-        let early = if t > at { "  ▲ not yet valid when captured" } else { "" };
-        format!("{}{early}", format_time(t))
-    }));
-    line(1, "valid until", c.not_after.map_or_else(String::new, |t| {
-        let days = (t.saturating_sub(at)).div_euclid(86_400);
-        if t < at {
-            format!("{}  ▲ had expired when captured", format_time(t))
-        } else {
-            format!("{}  ({days} days left when captured)", format_time(t))
-        }
-    }));
+    line(
+        1,
+        "alternative names",
+        match (names.is_empty(), more) {
+            (true, _) => "none".into(),
+            (_, 0) => names,
+            _ => format!("{names} and {more} more"),
+        },
+    );
+    line(
+        1,
+        "valid from",
+        c.not_before.map_or_else(String::new, |t| {
+            let early = if t > at { "  ▲ not yet valid when captured" } else { "" };
+            format!("{}{early}", format_time(t))
+        }),
+    );
+    line(
+        1,
+        "valid until",
+        c.not_after.map_or_else(String::new, |t| {
+            let days = (t.saturating_sub(at)).div_euclid(86_400);
+            if t < at {
+                format!("{}  ▲ had expired when captured", format_time(t))
+            } else {
+                format!("{}  ({days} days left when captured)", format_time(t))
+            }
+        }),
+    );
     let bits = c.key.bits.map_or_else(String::new, |b| format!(" {b} bits"));
     let curve = c.key.algorithm.curve().map_or_else(String::new, |c| format!(" {c}"));
     line(1, "key", format!("{}{bits}{curve}", c.key.algorithm.name()));

@@ -49,7 +49,7 @@ impl Input {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Path(p) => {
-                let name = p.file_name().map_or_else(|| p.as_os_str(), |n| n);
+                let name = p.file_name().unwrap_or(p.as_os_str());
                 text::escape(&name.to_string_lossy()).into_owned()
             }
             Self::Spool(_) => "standard input".into(),

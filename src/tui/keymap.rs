@@ -76,6 +76,7 @@ impl Key {
                 KeyCode::Esc => "Esc".into(),
                 KeyCode::Enter => "Enter".into(),
                 KeyCode::Backspace => "Backspace".into(),
+                KeyCode::F(n) => format!("F{n}"),
                 other => format!("{other:?}"),
             },
         }

@@ -64,7 +64,7 @@ pub(crate) fn rungs(d: &Detail) -> Vec<Rung> {
         add(at, order, Kind::Arrow(arrow));
     }
     for side in [Side::A, Side::B] {
-        if let Some((Start::Not(plain), at)) = &f.sides[side.index()].start {
+        if let Some((Start::Not(plain), at)) = &f.sides[side].start {
             let note = format!("the {} sends {}, not TLS", f.role(side), plain.name());
             add(*at, 1, Kind::Note(note));
         }
@@ -84,7 +84,7 @@ pub(crate) fn rungs(d: &Detail) -> Vec<Rung> {
     }
     for side in [Side::A, Side::B] {
         let role = f.role(side);
-        for g in &f.sides[side.index()].gaps {
+        for g in &f.sides[side].gaps {
             let why = match g.reason {
                 GapReason::Capture => "they arrived, the capture lost them",
                 GapReason::Network => "nobody acknowledged them",
@@ -133,7 +133,7 @@ fn time_of(d: &Detail, frame: FrameNo) -> Timestamp {
 fn tcp(f: &FlowFacts) -> Vec<(At, Role, String)> {
     let mut out = Vec::new();
     for side in [Side::A, Side::B] {
-        let (i, role) = (side.index(), f.role(side));
+        let (i, role) = (side, f.role(side));
         for (seen, name) in [(f.tcp.syn[i], "SYN"), (f.tcp.syn_ack[i], "SYN, ACK")] {
             if let Some(s) = seen {
                 let label = if s.count > 1 { format!("{name} ×{}", s.count) } else { name.into() };
@@ -244,11 +244,14 @@ fn says(f: &FlowFacts, m: &MessageFact, from: Role) -> String {
     }
 }
 
+/// Neighbouring records of one side: where they begin, what they are, frame and length of each.
+type Run = (At, Side, &'static str, Vec<(FrameNo, u16)>);
+
 /// Protected application_data records: neighbours of one side become one arrow.
 fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
     let refusal = f.refused_after_client_flight();
     let first_client = f.of(Role::Client).protected.map(|m| m.frame);
-    let mut runs: Vec<(At, Side, &'static str, Vec<(FrameNo, u16)>)> = Vec::new();
+    let mut runs: Vec<Run> = Vec::new();
     // Other steps between two records part a run: their order matters.
     let mut breaks: Vec<FrameNo> = f.messages.iter().map(|m| m.mark.frame).collect();
     breaks.extend(f.tcp.fin.iter().chain(&f.tcp.rst).flatten().map(|m| m.frame));
@@ -276,17 +279,12 @@ fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
     for (at, side, stage, list) in runs {
         let total: u64 = list.iter().map(|(_, n)| u64::from(*n)).sum();
         let label = if list.len() > 1 { format!("{stage} ×{}", list.len()) } else { stage.to_owned() };
-        let arrow = Arrow {
-            from: f.role(side),
-            label,
-            says: chrome::bytes(total),
-            encrypted: true,
-            what: What::Records(list),
-        };
+        let arrow =
+            Arrow { from: f.role(side), label, says: chrome::bytes(total), encrypted: true, what: What::Records(list) };
         out.push((at, arrow));
     }
     for side in [Side::A, Side::B] {
-        let s = &f.sides[side.index()];
+        let s = &f.sides[side];
         let (n, bytes) = f
             .shapes
             .iter()
@@ -320,7 +318,9 @@ fn anomaly(a: &AnomalyKind) -> String {
         AnomalyKind::Interleaved(t) => format!("a record of type {t} in the middle of a handshake message"),
         AnomalyKind::BadChangeCipherSpec => "a change_cipher_spec that is not one byte 1".into(),
         AnomalyKind::Undecodable(t, e) => format!("{} does not decode: {e}", camel(&t.to_string())),
-        AnomalyKind::MessageTooLong(t, n) => format!("{} of {n} bytes: only its beginning is looked at", camel(&t.to_string())),
+        AnomalyKind::MessageTooLong(t, n) => {
+            format!("{} of {n} bytes: only its beginning is looked at", camel(&t.to_string()))
+        }
         AnomalyKind::UnfinishedMessage(t, claimed, have) => {
             format!("ends inside {}: {have} of {claimed} bytes came", camel(&t.to_string()))
         }

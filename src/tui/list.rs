@@ -259,7 +259,9 @@ impl List {
     /// The next position from the cursor (backwards when not `forward`) of which `f` holds, going round.
     pub(crate) fn find(&self, forward: bool, f: impl Fn(&Row) -> bool) -> Option<usize> {
         let n = self.view.len();
-        (1..=n).map(|d| if forward { (self.cursor + d) % n } else { (self.cursor + n - d) % n }).find(|p| self.at(*p).is_some_and(&f))
+        (1..=n)
+            .map(|d| if forward { (self.cursor + d) % n } else { (self.cursor + n - d) % n })
+            .find(|p| self.at(*p).is_some_and(&f))
     }
 
     fn order(&self, a: u32, b: u32) -> Ordering {

@@ -161,7 +161,6 @@ impl Screen {
     /// The loop; gives the signal that ended it.
     fn run(&mut self) -> Result<Option<i32>, Error> {
         let mut term = Terminal::new(CrosstermBackend::new(io::stdout())).map_err(Error::Terminal)?;
-        term.clear().map_err(Error::Terminal)?;
         let mut dirty = true;
         let mut drawn = Instant::now();
         let mut asked = drawn;
@@ -235,7 +234,7 @@ impl Screen {
 
     fn suspend(&mut self, term: &mut Terminal<CrosstermBackend<io::Stdout>>) -> Result<(), Error> {
         terminal::suspend().map_err(Error::Terminal)?;
-        term.clear().map_err(Error::Terminal)?;
+        clear(term)?;
         // The window may have another size by now.
         if let Ok(size) = crossterm::terminal::size() {
             self.app.take(Event::Resize(size.0, size.1));
@@ -269,11 +268,18 @@ impl Screen {
                     });
                 }
                 Effect::Suspend => self.suspend(term)?,
-                Effect::Redraw => term.clear().map_err(Error::Terminal)?,
+                Effect::Redraw => clear(term)?,
             }
         }
         Ok(())
     }
+}
+
+/// Forgets what is on the screen, so that all of it is drawn again. `Terminal::clear` would ask the terminal where the
+/// cursor is, and the thread that reads keys would take the answer.
+fn clear(term: &mut Terminal<CrosstermBackend<io::Stdout>>) -> Result<(), Error> {
+    let size = crossterm::terminal::size().map_err(Error::Terminal)?;
+    term.resize(ratatui::layout::Rect::new(0, 0, size.0, size.1)).map_err(Error::Terminal)
 }
 
 /// Writes a file aside and then gives it its name, which must be free: nothing is overwritten, nothing is left half.

@@ -65,6 +65,8 @@ impl Mtls {
             (_, "sent") => Self::Sent,
             (_, "empty") => Self::Empty,
             (Some(true), _) => Self::Asked,
+            // Nothing came from the server: it had no chance to ask.
+            (Some(false), _) if f.server_hello.is_none() => Self::Unknown,
             (Some(false), _) => Self::No,
             (None, _) => Self::Unknown,
         }
@@ -156,19 +158,24 @@ impl Row {
     /// From a flow that has ended.
     pub(crate) fn new(report: &FlowReport, shared: &mut Shared) -> Self {
         let f = &report.facts;
-        let findings: Box<[RowFinding]> = report.diagnosis.findings.iter().map(|x| {
-            let known = x.severity >= Severity::Warning || x.explains_failure;
-            RowFinding {
-                code: x.code,
-                severity: x.severity,
-                confidence: x.confidence,
-                blame: x.blame,
-                title: shared.get(&x.title),
-                detail: shared.get(if known { &x.detail } else { "" }),
-                remedy: shared.get(if known { &x.remedy } else { "" }),
-                frames: x.frames.iter().take(FRAMES).copied().collect(),
-            }
-        }).collect();
+        let findings: Box<[RowFinding]> = report
+            .diagnosis
+            .findings
+            .iter()
+            .map(|x| {
+                let known = x.severity >= Severity::Warning || x.explains_failure;
+                RowFinding {
+                    code: x.code,
+                    severity: x.severity,
+                    confidence: x.confidence,
+                    blame: x.blame,
+                    title: shared.get(&x.title),
+                    detail: shared.get(if known { &x.detail } else { "" }),
+                    remedy: shared.get(if known { &x.remedy } else { "" }),
+                    frames: x.frames.iter().take(FRAMES).copied().collect(),
+                }
+            })
+            .collect();
         let alpn = f.server_hello.as_ref().and_then(|h| h.message.extensions.alpn.first());
         Self {
             id: f.id,
@@ -239,7 +246,9 @@ fn note(f: &FlowFacts) -> &'static str {
     match f.blind(Role::Client).or(f.blind(Role::Server)) {
         Some(Why::OneSided) => "Only one direction was captured.",
         Some(Why::Gap) => "Bytes of the handshake are missing in the capture.",
-        Some(Why::Truncated) => "The capture cut its packets short (snap length), so parts of the handshake are missing.",
+        Some(Why::Truncated) => {
+            "The capture cut its packets short (snap length), so parts of the handshake are missing."
+        }
         Some(Why::MidStream) => "The capture starts inside this connection, after its handshake began.",
         Some(Why::Limit) => "Nothing more of it could be read from some point on.",
         _ if f.cut_by_end => "The capture ends before this connection does.",

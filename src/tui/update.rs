@@ -328,12 +328,9 @@ impl App {
 
     fn accept(&mut self) {
         match self.prompt.take() {
-            Some(Prompt::Filter(before)) => {
-                // A filter that is not understood stays to be mended.
-                if self.list.wrong.is_some() {
-                    self.prompt = Some(Prompt::Filter(before));
-                }
-            }
+            // A filter that is not understood stays to be mended.
+            Some(Prompt::Filter(before)) if self.list.wrong.is_some() => self.prompt = Some(Prompt::Filter(before)),
+            Some(Prompt::Filter(_)) => {}
             Some(Prompt::Search(i)) => {
                 self.search = i.value().to_owned();
                 if !self.search.is_empty() {
@@ -377,6 +374,8 @@ impl App {
         match self.focus {
             Pane::Flows | Pane::Why => {
                 let max = self.body().height.saturating_sub(5).max(3);
+                self.why_height = self.place(Pane::Why).map_or(self.why_height, |r| r.height);
+                self.why_by_hand = true;
                 self.why_height = step(self.why_height.clamp(3, max), 1, !larger).clamp(3, max);
             }
             Pane::Ladder => self.ladder_share = step(self.ladder_share, 3, larger).clamp(20, 80),
@@ -399,7 +398,14 @@ impl App {
                 );
                 for f in &r.findings {
                     let at = explain::join(&f.frames);
-                    t.push_str(&format!("\n{} ({}): {} {} {}", f.code, f.confidence.name(), f.title, f.detail, f.remedy));
+                    t.push_str(&format!(
+                        "\n{} ({}): {} {} {}",
+                        f.code,
+                        f.confidence.name(),
+                        f.title,
+                        f.detail,
+                        f.remedy
+                    ));
                     if !at.is_empty() {
                         t.push_str(&format!(" [frames {at}]"));
                     }
@@ -454,7 +460,11 @@ impl App {
             }
             let Some(pane) = target else { return };
             let before = std::mem::replace(&mut self.focus, pane);
-            if self.flow.is_some() { self.flow_key(action) } else { self.list_key(action) }
+            if self.flow.is_some() {
+                self.flow_key(action)
+            } else {
+                self.list_key(action)
+            }
             self.focus = before;
         }
     }
@@ -462,7 +472,8 @@ impl App {
     fn click(&mut self, at: Position) {
         let Some((pane, r)) = self.pane_at(at) else { return };
         let was = std::mem::replace(&mut self.focus, pane);
-        let (Some(line), Some(column)) = (at.y.checked_sub(r.y.saturating_add(1)), at.x.checked_sub(r.x.saturating_add(1)))
+        let (Some(line), Some(column)) =
+            (at.y.checked_sub(r.y.saturating_add(1)), at.x.checked_sub(r.x.saturating_add(1)))
         else {
             return;
         };
@@ -515,9 +526,13 @@ impl App {
 
     fn dragged(&mut self, at: Position) {
         let b = self.body();
-        let percent = |part: u16, whole: u16| u16::try_from(u32::from(part) * 100 / u32::from(whole.max(1))).unwrap_or(50);
+        let percent =
+            |part: u16, whole: u16| u16::try_from(u32::from(part) * 100 / u32::from(whole.max(1))).unwrap_or(50);
         match self.drag {
-            Some(Border::Why) => self.why_height = b.bottom().saturating_sub(at.y).clamp(3, b.height.saturating_sub(5).max(3)),
+            Some(Border::Why) => {
+                self.why_by_hand = true;
+                self.why_height = b.bottom().saturating_sub(at.y).clamp(3, b.height.saturating_sub(5).max(3));
+            }
             Some(Border::Ladder) => self.ladder_share = percent(at.x.saturating_sub(b.x), b.width).clamp(20, 80),
             Some(Border::Fields) => self.fields_share = percent(at.y.saturating_sub(b.y), b.height).clamp(15, 85),
             None => {}

@@ -174,7 +174,13 @@ impl Details {
     }
 }
 
-fn read(input: &Input, which: &FlowRef, options: &Options, wanted: &AtomicU64, serial: u64) -> Result<Box<Detail>, String> {
+fn read(
+    input: &Input,
+    which: &FlowRef,
+    options: &Options,
+    wanted: &AtomicU64,
+    serial: u64,
+) -> Result<Box<Detail>, String> {
     let file = input.again().map_err(|e| e.to_string())?;
     let mut file = Breakable { file, wanted, serial };
     analyzer::detail(&mut file, which, options).map(Box::new).map_err(|e| e.to_string())

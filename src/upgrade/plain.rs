@@ -21,9 +21,8 @@ pub enum Plain {
     Binary,
 }
 
-const METHODS: [&[u8]; 10] = [
-    b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE ", b"PRI * HTTP/2",
-];
+const METHODS: [&[u8]; 10] =
+    [b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE ", b"PRI * HTTP/2"];
 
 impl Plain {
     /// From the first bytes of a stream.

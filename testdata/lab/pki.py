@@ -98,7 +98,6 @@ def make(folder):
                      "-startdate", start, "-enddate", end, "-extfile", f"{name}.ext", "-in", f"{name}.csr",
                      "-out", f"{name}.pem"])
     revocation(folder)
-    run(folder, ["openssl", "dhparam", "-dsaparam", "-out", "dh1024.pem", "1024"])
 
 
 def revocation(folder):

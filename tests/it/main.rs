@@ -1,4 +1,12 @@
 //! Tests of the whole: one binary, so that they link once.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails says so by a panic"
+)]
 
 mod cli;
 mod corpus;

@@ -492,15 +492,26 @@ fn registered(name: &str) -> Value {
     panic!("OpenSSL does not list {name}:\n{table}");
 }
 
-/// A certificate's SHA-256 as OpenSSL says it, in our spelling.
-fn fingerprint(lab: &Lab, file: &str) -> String {
+/// A certificate as OpenSSL says it, in our spelling.
+fn assert_certificate(seen: &Value, lab: &Lab, file: &str) {
     let o = Command::new("openssl")
-        .args(["x509", "-noout", "-fingerprint", "-sha256", "-in", file])
+        .args(["x509", "-noout", "-fingerprint", "-sha256", "-serial", "-subject", "-issuer", "-nameopt", "RFC2253"])
+        .args(["-startdate", "-enddate", "-dateopt", "iso_8601", "-in", file])
         .current_dir(lab.path())
         .output()
         .unwrap();
     let text = String::from_utf8(o.stdout).unwrap();
-    text.trim().split_once('=').expect("sha256 Fingerprint=").1.replace(':', "").to_lowercase()
+    let said = |key: &str| {
+        let line = text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix('='));
+        line.unwrap_or_else(|| panic!("no {key} in {text}")).to_owned()
+    };
+    let hex = |s: String| s.replace(':', "").to_lowercase();
+    assert_eq!(seen["sha256"], hex(said("sha256 Fingerprint")));
+    assert_eq!(seen["serial"].as_str().unwrap().trim_start_matches('0'), hex(said("serial")).trim_start_matches('0'));
+    assert_eq!(seen["subject"], said("subject"));
+    assert_eq!(seen["issuer"], said("issuer"));
+    assert_eq!(seen["not_before"].as_str().unwrap().replace('T', " "), said("notBefore"));
+    assert_eq!(seen["not_after"].as_str().unwrap().replace('T', " "), said("notAfter"));
 }
 
 const MUTUAL: [&str; 5] = ["-Verify", "10", "-verify_return_error", "-CAfile", "client-ca.pem"];
@@ -523,8 +534,8 @@ fn mutual_tls_12() {
     assert_eq!(f["client_auth"]["certificate"], "sent");
     assert_eq!(f["client_auth"]["verified_possession"], true);
     assert_eq!(f["client_auth"]["acceptable_cas"], serde_json::json!(["CN=Client CA,O=Test Lab"]));
-    assert_eq!(f["certificates"]["server"][0]["sha256"], fingerprint(&lab, "server.pem"));
-    assert_eq!(f["certificates"]["client"][0]["sha256"], fingerprint(&lab, "client.pem"));
+    assert_certificate(&f["certificates"]["server"][0], &lab, "server.pem");
+    assert_certificate(&f["certificates"]["client"][0], &lab, "client.pem");
     assert_eq!(s.document["summary"]["mutual_tls"], 1);
 }
 
@@ -574,7 +585,7 @@ fn client_certificate_of_the_wrong_ca_12() {
         ("server", "unknown_ca"),
     );
     assert_eq!(s.flow()["client_auth"]["certificate"], "sent");
-    assert_eq!(s.flow()["certificates"]["client"][0]["sha256"], fingerprint(&lab, "other.pem"));
+    assert_certificate(&s.flow()["certificates"]["client"][0], &lab, "other.pem");
     assert_eq!(s.flow()["certificates"]["client"][0]["issuer"], "CN=Other CA,O=Test Lab");
 }
 

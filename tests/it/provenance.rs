@@ -40,12 +40,17 @@ fn every_field_is_found_in_the_frames() {
                 let whole = Span::new(0, m.bytes.len());
                 for field in m.fields() {
                     fields += 1;
-                    assert!(field.span.end() <= whole.end(), "{}: {} is outside of its message", path.display(), field.name);
+                    assert!(
+                        field.span.end() <= whole.end(),
+                        "{}: {} is outside of its message",
+                        path.display(),
+                        field.name
+                    );
                     if m.ssl2 {
                         continue; // spans count from behind the record header
                     }
                     let places: Vec<_> = m.extents.resolve(field.span).collect();
-                    let mut got = Vec::new();
+                    let mut got: Vec<u8> = Vec::new();
                     for s in &places {
                         let frame = &d.frames[&s.frame];
                         got.extend(&frame.data[s.off as usize..(s.off + s.len) as usize]);

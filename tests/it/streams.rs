@@ -80,9 +80,16 @@ fn essence(flows: &[FlowReport]) -> Vec<String> {
             codes.sort();
             let hello = f.facts.client_hello.as_ref().map(|h| h.message.clone());
             let server = f.facts.server_hello.as_ref().map(|h| h.message.clone());
-            let certificates: Vec<_> =
-                f.facts.sides.iter().map(|s| s.certificates.as_ref().map(|c| c.chain.iter().map(|c| c.sha256).collect::<Vec<_>>())).collect();
-            format!("{:?} {:?} {messages:?} {codes:?} {hello:?} {server:?} {certificates:?}", f.diagnosis.outcome, f.diagnosis.cause)
+            let certificates: Vec<_> = f
+                .facts
+                .sides
+                .iter()
+                .map(|s| s.certificates.as_ref().map(|c| c.chain.iter().map(|c| c.sha256).collect::<Vec<_>>()))
+                .collect();
+            format!(
+                "{:?} {:?} {messages:?} {codes:?} {hello:?} {server:?} {certificates:?}",
+                f.diagnosis.outcome, f.diagnosis.cause
+            )
         })
         .collect()
 }
@@ -108,7 +115,9 @@ fn segmentation_order_and_duplication_change_nothing() {
         // Within a turn any order will do: nothing is acknowledged before all of it was sent.
         let segs = connection(&talk, |_| 300);
         let mut reversed: Vec<Seg> = Vec::new();
-        for group in segs.chunk_by(|a, b| a.from_client == b.from_client && a.payload.is_empty() == b.payload.is_empty()) {
+        for group in
+            segs.chunk_by(|a, b| a.from_client == b.from_client && a.payload.is_empty() == b.payload.is_empty())
+        {
             reversed.extend(group.iter().rev().cloned());
         }
         assert_eq!(run(&reversed), whole, "{name} with each turn reversed");
@@ -149,7 +158,11 @@ fn a_capture_cut_anywhere_accuses_nobody_of_what_the_cut_hid() {
                     .filter(|x| x.severity == tlscope::diagnose::Severity::Error)
                     .map(|x| x.code)
                     .collect();
-                assert!(errors.is_empty() && f.diagnosis.cause.is_none(), "{name} without frame {}: {errors:?}", lost + 1);
+                assert!(
+                    errors.is_empty() && f.diagnosis.cause.is_none(),
+                    "{name} without frame {}: {errors:?}",
+                    lost + 1
+                );
             }
         }
     }
@@ -191,7 +204,7 @@ fn who_lost_the_bytes() {
 fn delivered_bytes_never_change_and_a_differing_copy_is_named() {
     let mut a = Assembler::new();
     a.syn(0);
-    let mut out = Vec::new();
+    let mut out: Vec<u8> = Vec::new();
     let mut push = |a: &mut Assembler, at: u32, bytes: &[u8], frame: u64| {
         let p = Payload { bytes, frame: FrameNo(frame), off: 54, time: Timestamp(0) };
         a.push(1 + at, p, bytes.len() as u32, &mut |e| {

@@ -13,9 +13,6 @@ use tlscope::span::{FrameNo, Timestamp};
 pub const CLIENT: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 10), 50_000);
 pub const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(198, 51, 100, 20), 443);
 
-/// Offset of the TCP payload in a built frame: Ethernet, IPv4, TCP without options.
-pub const PAYLOAD_AT: usize = 14 + 20 + 20;
-
 /// One TCP segment to be sent.
 #[derive(Clone, Debug)]
 pub struct Seg {
@@ -70,9 +67,7 @@ pub fn analyse<'a>(frames: impl IntoIterator<Item = &'a [u8]>) -> Vec<FlowReport
 }
 
 fn source_info(frames: u64) -> capture::SourceInfo {
-    let empty: &[u8] = &[
-        0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
-    ];
+    let empty: &[u8] = &[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
     let mut file = capture::CaptureFile::from_reader(empty, "built").unwrap();
     assert!(file.next_frame().unwrap().is_none());
     capture::SourceInfo { frames, ..file.info().clone() }

@@ -167,11 +167,7 @@ impl Text<'_> {
                 self.page.paragraph(4, Some(label("Lost")), &text)?;
             }
             for p in s.problems.iter().take(PROBLEMS) {
-                let head = match p.frame {
-                    Some(n) => format!("Problem at frame {n}"),
-                    None => "Problem".to_owned(),
-                };
-                self.page.paragraph(4, Some(label(&head)), &p.message)?;
+                self.page.paragraph(4, Some(label("Problem")), &p.message)?; // it names its frame itself
             }
             let more =
                 (s.problems.len().saturating_sub(PROBLEMS) as u64).saturating_add(s.problems_omitted.unwrap_or(0));

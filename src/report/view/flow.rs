@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::analyzer::FlowReport;
 use crate::facts::{FlowFacts, Outcome, Seen};
 use crate::flow::{Endpoint, Mark};
-use crate::span::Role;
+use crate::span::{Pair, Role};
 use crate::text::escape_bytes;
 use crate::tls::names::{CipherSuite, NamedGroup, ProtocolVersion};
 
@@ -213,8 +213,8 @@ pub struct Timing {
 impl Timing {
     fn new(facts: &FlowFacts) -> Self {
         let opener = facts.tcp.opener();
-        let syn = opener.and_then(|o| facts.tcp.syn.get(o.index()).copied().flatten());
-        let answer = opener.and_then(|o| facts.tcp.syn_ack.get(o.other().index()).copied().flatten());
+        let syn = opener.and_then(|o| facts.tcp.syn[o]);
+        let answer = opener.and_then(|o| facts.tcp.syn_ack[o.other()]);
         let hello = facts.client_hello.as_ref().map(|h| h.mark);
         let reply = facts.server_hello.as_ref().map(|h| h.mark);
         let finish = |role: Role| {
@@ -243,10 +243,8 @@ impl<'a> Flow<'a> {
         let facts = &report.facts;
         let outcome = report.diagnosis.outcome;
         let failed = matches!(outcome, Outcome::Failed | Outcome::Rejected);
-        let per_role = |n: &[u64; 2]| PerRole {
-            client: n.get(facts.side(Role::Client).index()).copied().unwrap_or_default(),
-            server: n.get(facts.side(Role::Server).index()).copied().unwrap_or_default(),
-        };
+        let per_role =
+            |n: &Pair<u64>| PerRole { client: n[facts.side(Role::Client)], server: n[facts.side(Role::Server)] };
         let tls12 = facts.server_hello.as_ref().filter(|h| !facts.is_tls13() && !h.message.ssl2_format);
         let hello = facts.server_hello.as_ref().or(facts.hello_retry.as_ref());
         Self {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::facts::{AlertFact, FlowFacts, MessageFact, MessageKind, Totals};
-use crate::span::{Role, Side};
+use crate::span::{Pair, Role, Side};
 use crate::tls::names::{AlertDescription, HandshakeType, HeartbeatMessageType};
 
 use super::finding::Frames;
@@ -42,24 +42,18 @@ impl<'a> Message<'a> {
         let client = facts.client();
         // A protected handshake record is the Finished when it is the first after its sender's change_cipher_spec; what
         // comes later (renegotiation) is not known.
-        let mut ciphered = [false; 2];
-        let mut finished = [false; 2];
+        let mut ciphered = Pair::new(false, false);
+        let mut finished = Pair::new(false, false);
         let mut out = Vec::with_capacity(facts.messages.len());
         for m in &facts.messages {
-            let i = m.side.index();
+            let i = m.side;
             let mut first = false;
             match m.kind {
-                MessageKind::ChangeCipherSpec => {
-                    if let Some(c) = ciphered.get_mut(i) {
-                        *c = true;
-                    }
-                }
+                MessageKind::ChangeCipherSpec => ciphered[i] = true,
                 MessageKind::EncryptedHandshake => {
-                    let ready = ciphered.get(i).copied().unwrap_or_default() && !facts.is_tls13();
-                    if let Some(f) = finished.get_mut(i) {
-                        first = ready && !*f;
-                        *f |= ready;
-                    }
+                    let ready = ciphered[i] && !facts.is_tls13();
+                    first = ready && !finished[i];
+                    finished[i] |= ready;
                 }
                 _ => {}
             }

@@ -77,7 +77,10 @@ pub(super) fn application_settings(r: &mut Reader<'_>, place: Place, _: &mut Ext
 }
 
 /// `next_protocol_negotiation` (draft-agl-tls-nextprotoneg-04): empty from the client, a list from the server.
-pub(super) fn next_protocol_negotiation(r: &mut Reader<'_>, _: Place, _: &mut Extensions) -> Decoded<()> {
+pub(super) fn next_protocol_negotiation(r: &mut Reader<'_>, place: Place, _: &mut Extensions) -> Decoded<()> {
+    if place == Place::ClientHello {
+        return r.end("next_protocol_negotiation");
+    }
     while !r.is_empty() {
         protocol(r)?;
     }

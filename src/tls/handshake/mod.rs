@@ -24,7 +24,6 @@ pub(crate) use certificate::ocsp_response;
 pub(crate) use hello::is_hello_retry;
 
 /// Bytes of a handshake message's header: type and length.
-pub(crate) const HEADER_BYTES: usize = 4;
 
 /// What a message's form depends on, beside its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

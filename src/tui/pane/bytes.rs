@@ -46,7 +46,9 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
                         format!("frame {f}: {} of {} bytes were captured", b.data.len(), b.orig_len)
                     }
                     Some(b) => format!("frame {f}: {} bytes", b.data.len()),
-                    None => format!("frame {f}: its bytes are not held ({} frames beyond the cap)", o.detail.frames_omitted),
+                    None => {
+                        format!("frame {f}: its bytes are not held ({} frames beyond the cap)", o.detail.frames_omitted)
+                    }
                 };
                 c.put(1, y, &text, Paint::Dim);
             }
@@ -57,7 +59,9 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
                     let off = at + n;
                     let is_lit = |off: usize| {
                         lit.iter().any(|s| {
-                            s.frame == *f && (s.off as usize) <= off && off < (s.off as usize).saturating_add(s.len as usize)
+                            s.frame == *f
+                                && (s.off as usize) <= off
+                                && off < (s.off as usize).saturating_add(s.len as usize)
                         })
                     };
                     let now = is_lit(off);
@@ -69,7 +73,12 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
                     }
                     let ch = if (0x20..0x7f).contains(b) { char::from(*b) } else { '.' };
                     let mut tmp = [0u8; 4];
-                    c.put(LEFT + per * 3 + 1 + n, y, ch.encode_utf8(&mut tmp), if now { Paint::Lit } else { Paint::Dim });
+                    c.put(
+                        LEFT + per * 3 + 1 + n,
+                        y,
+                        ch.encode_utf8(&mut tmp),
+                        if now { Paint::Lit } else { Paint::Dim },
+                    );
                 }
             }
         }

@@ -39,7 +39,7 @@ pub(crate) fn columns(list: &List, room: usize) -> Vec<Place> {
     let total = |p: &[Place]| p.iter().map(|x| x.width + 1).sum::<usize>();
     // The flexible ones give way a little before a column leaves.
     const GENTLE: &[(Column, usize)] = &[(Column::Name, 18), (Column::Result, 24)];
-    const HARD: &[(Column, usize)] = &[(Column::Name, 12), (Column::Result, 18), (Column::Name, 8), (Column::Result, 11)];
+    const HARD: &[(Column, usize)] = &[(Column::Name, 8), (Column::Result, 18), (Column::Result, 11)];
     let squeeze = |p: &mut Vec<Place>, to: usize, how: &[(Column, usize)]| {
         for (c, least) in how.iter().copied() {
             let over = total(p).saturating_sub(to);
@@ -54,7 +54,9 @@ pub(crate) fn columns(list: &List, room: usize) -> Vec<Place> {
     use Column::{Alpn, Cipher, Client, Duration, Frames, Mtls, Name, Number, Server, Time, Version};
     for leave in [Time, Version, Client, Frames, Duration, Alpn, Cipher, Mtls, Number, Name, Server, Client] {
         // The three that the list can do without leave before names and results are cut much.
-        let how = if matches!(leave, Time | Version) || (leave == Client && places.iter().any(|p| p.column == Client && p.port)) {
+        let how = if matches!(leave, Time | Version)
+            || (leave == Client && places.iter().any(|p| p.column == Client && p.port))
+        {
             GENTLE
         } else {
             HARD
@@ -159,8 +161,10 @@ fn empty(app: &App, c: &mut Canvas<'_>, width: usize) {
     let frames = thousands(p.frames);
     if !app.list.rows.is_empty() {
         lines.push(("No flow passes.".into(), Paint::Bold));
-        let all = thousands(app.list.rows.len() as u64);
-        lines.push((format!("{all} flows were read; Esc takes the filter away, f shows the ones that did not fail too."), Paint::Normal));
+        let all = crate::tui::ladder::count(app.list.rows.len() as u64, "flow");
+        let how =
+            if app.list.failed_only { "f shows those too that did not fail" } else { "Esc takes the filter away" };
+        lines.push((format!("{all} so far; {how}."), Paint::Normal));
     } else if app.loading() {
         lines.push((format!("Reading {} … {frames} frames, no TLS connection so far.", app.source), Paint::Bold));
     } else {
@@ -181,8 +185,12 @@ fn empty(app: &App, c: &mut Canvas<'_>, width: usize) {
         lines.push((String::new(), Paint::Normal));
         lines.push(("What to try:".into(), Paint::Bold));
         let tries: &[&str] = match (p.frames, p.decoded, p.connections) {
-            (0, ..) => &["The file holds no packets: was the filter of the capture too narrow, or the interface the wrong one?"],
-            (_, 0, _) => &["No packet is TCP or UDP: was the right interface captured? In a container, capture inside its network namespace or on \"any\"."],
+            (0, ..) => &[
+                "The file holds no packets: was the filter of the capture too narrow, or the interface the wrong one?",
+            ],
+            (_, 0, _) => &[
+                "No packet is TCP or UDP: was the right interface captured? In a container, capture inside its network namespace or on \"any\".",
+            ],
             (_, _, 0) => &["There is no TCP: TLS over TCP is what is read. Was the filter of the capture too narrow?"],
             _ => &[
                 "Is the connection in question in this capture? Its address and port should be among the TCP connections.",

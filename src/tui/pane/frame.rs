@@ -51,7 +51,9 @@ pub(crate) fn header(app: &App, c: &mut Canvas<'_>) {
     for (s, paint) in right {
         x += c.put(x, 0, &s, paint);
     }
-    if c.area.height > 8 && let Some(d) = app.damage() {
+    if c.area.height > 8
+        && let Some(d) = app.damage()
+    {
         c.put(1, 1, &cut(&format!("▲ {d}"), w.saturating_sub(2)), Paint::Warning);
     }
 }
@@ -165,12 +167,33 @@ fn keys(app: &App, c: &mut Canvas<'_>, w: usize, y: usize) {
         &[("Esc", "close"), ("↑↓", "scroll")]
     } else if app.flow.is_some() {
         match app.focus {
-            Pane::Ladder => &[("↵", "fields"), ("Tab", "pane"), ("]", "finding"), ("e", "explain"), ("/", "search"), ("y", "copy"), ("w", "write"), ("Esc", "back")],
-            Pane::Fields => &[("↵", "fold"), ("Tab", "pane"), ("e", "explain"), ("/", "search"), ("y", "copy"), ("Esc", "back")],
+            Pane::Ladder => &[
+                ("↵", "fields"),
+                ("Tab", "pane"),
+                ("]", "finding"),
+                ("e", "explain"),
+                ("/", "search"),
+                ("y", "copy"),
+                ("w", "write"),
+                ("Esc", "back"),
+            ],
+            Pane::Fields => {
+                &[("↵", "fold"), ("Tab", "pane"), ("e", "explain"), ("/", "search"), ("y", "copy"), ("Esc", "back")]
+            }
             _ => &[("Tab", "pane"), ("y", "copy"), ("9/0", "resize"), ("Esc", "back")],
         }
     } else {
-        &[("↵", "open"), ("/", "filter"), ("f", "failed only"), ("]", "finding"), ("e", "explain"), ("s", "sort"), ("y", "copy"), ("w", "write"), ("c", "columns")]
+        &[
+            ("↵", "open"),
+            ("/", "filter"),
+            ("f", "failed only"),
+            ("]", "finding"),
+            ("e", "explain"),
+            ("s", "sort"),
+            ("y", "copy"),
+            ("w", "write"),
+            ("c", "columns"),
+        ]
     };
     let fixed: &[(&str, &str)] = if app.prompt.is_some() { &[] } else { &[("?", "help"), ("q", "quit")] };
     let size = |(k, t): &(&str, &str)| width(k) + width(t) + 3;

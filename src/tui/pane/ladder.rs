@@ -79,10 +79,12 @@ fn paint_of(app: &App, r: &Rung) -> Paint {
             Role::Server => Paint::Server,
         },
         Kind::Note(_) => Paint::Warning,
-        Kind::Finding(n) => match app.open().and_then(|o| o.detail.report.diagnosis.findings.get(*n)).map(|f| f.severity) {
-            Some(Severity::Error) => Paint::Error,
-            Some(Severity::Warning) => Paint::Warning,
-            _ => Paint::Normal,
-        },
+        Kind::Finding(n) => {
+            match app.open().and_then(|o| o.detail.report.diagnosis.findings.get(*n)).map(|f| f.severity) {
+                Some(Severity::Error) => Paint::Error,
+                Some(Severity::Warning) => Paint::Warning,
+                _ => Paint::Normal,
+            }
+        }
     }
 }

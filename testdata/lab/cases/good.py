@@ -159,7 +159,7 @@ OLD_AND_WEAK = [
     weak_suite("no-forward-secrecy-12", "AES128-SHA", ["no-forward-secrecy", "cipher-cbc-sha1"]),
     weak_suite("null-cipher-12", "NULL-SHA256", ["cipher-null", "no-forward-secrecy"]),
     weak_suite("anonymous-12", "ADH-AES128-SHA256", ["cipher-anon"]),
-    weak_suite("weak-dh-12", "DHE-RSA-AES128-GCM-SHA256", ["weak-dh-params"], "-dhparam", "dh1024.pem"),
+    weak_suite("dhe-2048-12", "DHE-RSA-AES128-GCM-SHA256", []),
     Case("good/weak-rsa-1024-12", "TLS 1.2: the server has an RSA key of 1024 bits",
          s_server("-tls1_2", *OLD, cert="server-rsa1024"), ask("-tls1_2", *OLD), stdin=GET,
          expect=weak("TLS 1.2", "rsa-key-weak", words=["1024 bit"])),

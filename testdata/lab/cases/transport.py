@@ -114,7 +114,7 @@ CLIENTS = [
          failed("rst-during-cert-flight", [], ["client-rejects-after-server-flight", "server-cert-rejected", "handshake-abandoned"],
                 version="TLS 1.2", client_auth=NEVER)),
     Case("transport/probe", "A client connects and goes away without a byte, as health checks do", s_server("-tls1_3"), peer("probe"),
-         {"outcome_any": ["failed", "incomplete"], "findings": ["tcp-half-open-no-data"], "no_errors": True, "protocol": "none"}),
+         {"outcome_any": ["failed", "incomplete"], "findings": ["tcp-half-open-no-data"], "no_errors": True, "protocol": "tls"}),
     Case("transport/closes-after-finished-13", "TLS 1.3: the client completes the handshake and leaves without data",
          s_server("-tls1_3", serve=False), s_client_typed("sleep 0.3; echo Q", "-tls1_3"),
          {"outcome_any": ["established", "rejected"], "silent": ["server-cert-rejected"], "version": "TLS 1.3",

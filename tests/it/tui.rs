@@ -1,0 +1,231 @@
+//! The UI in a real terminal (tmux): it starts, answers keys, and gives the terminal back whatever ends it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::capture;
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A tmux server of its own with one window in which a shell runs.
+struct Screen {
+    socket: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Screen {
+    /// `None`, said loudly, where there is no tmux; on CI that is an error.
+    fn start(width: u16, height: u16) -> Option<Self> {
+        if Command::new("tmux").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+            assert!(std::env::var_os("CI").is_none(), "tmux is not installed: the terminal tests cannot run");
+            eprintln!("SKIPPED: tmux is not installed, nothing of the UI was tested in a real terminal");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let screen = Self { socket: folder.path().join("tmux"), folder };
+        let size = [width.to_string(), height.to_string()];
+        let started = screen.tmux(&[
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            &size[0],
+            "-y",
+            &size[1],
+            "env PS1='ready$ ' ENV= LC_ALL=C.UTF-8 sh -i",
+        ]);
+        assert!(started.status.success(), "{started:?}");
+        screen.wait("ready$");
+        Some(screen)
+    }
+
+    fn tmux(&self, args: &[&str]) -> Output {
+        Command::new("tmux").arg("-S").arg(&self.socket).args(args).env_remove("TMUX").output().unwrap()
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        let mut args = vec!["send-keys"];
+        args.extend(keys);
+        assert!(self.tmux(&args).status.success());
+    }
+
+    /// Types a line into the shell.
+    fn line(&self, text: &str) {
+        assert!(self.tmux(&["send-keys", "-l", text]).status.success());
+        self.keys(&["Enter"]);
+    }
+
+    fn shows(&self) -> String {
+        String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned()
+    }
+
+    /// Waits until a text is on the screen; gives the screen.
+    fn wait(&self, text: &str) -> String {
+        self.wait_until(text, |s| s.contains(text))
+    }
+
+    fn wait_until(&self, what: &str, f: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let now = self.shows();
+            if f(&now) {
+                return now;
+            }
+            assert!(Instant::now() < end, "{what:?} did not come; the screen is\n{now}");
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    /// Waits for the exit code.
+    fn ended(&self, code: u8) -> String {
+        self.wait_until("the end", |s| s.lines().any(|l| l.trim() == format!("ended={code}")))
+    }
+
+    /// Starts the program; its process id stands in a file, its exit code on the screen afterwards.
+    fn run(&self, before: &str, arguments: &str) {
+        let pid = self.pid_file();
+        let program = env!("CARGO_BIN_EXE_tlscope");
+        self.line(&format!(
+            "{before}sh -c 'echo $$ > {}; exec {program} {arguments}'; echo \"ended=$?\"",
+            pid.display()
+        ));
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.folder.path().join("pid")
+    }
+
+    fn pid(&self) -> String {
+        std::fs::read_to_string(self.pid_file()).unwrap().trim().to_owned()
+    }
+
+    /// The terminal is as it was: the shell's screen, lines, echo, no mouse.
+    fn is_restored(&self) {
+        let state = self.tmux(&["display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"]);
+        assert_eq!(String::from_utf8_lossy(&state.stdout).trim(), "0 0 1");
+        self.line("stty -a | tr ' ;' '\\n\\n' | grep -cxE 'icanon|echo|isig'");
+        self.wait_until("3 modes", |s| s.lines().any(|l| l.trim() == "3"));
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.tmux(&["kill-server"]);
+    }
+}
+
+fn missing() -> PathBuf {
+    capture("guide/5-client-cert-missing-12")
+}
+
+fn shown(p: &Path) -> String {
+    p.display().to_string()
+}
+
+#[test]
+fn a_person_finds_out_why() {
+    let Some(s) = Screen::start(120, 40) else { return };
+    s.run("", &shown(&missing()));
+    let list = s.wait("Why: flow 1");
+    assert!(list.contains("client-cert-missing") && list.contains("1 failed"), "{list}");
+    s.keys(&["Enter"]);
+    let ladder = s.wait("CertificateRequest");
+    assert!(ladder.contains("ClientHello") && ladder.contains("fatal alert"), "{ladder}");
+    s.keys(&["Tab"]);
+    s.keys(&["?"]);
+    s.wait("next finding");
+    s.keys(&["Escape"]);
+    s.wait_until("the help closed", |t| !t.contains("next finding"));
+    s.keys(&["Escape"]);
+    s.keys(&["Escape"]);
+    s.wait("Flows (1)");
+    s.keys(&["/"]);
+    s.wait("filter:");
+    s.tmux(&["send-keys", "-l", "is:ok"]);
+    s.wait("No flow passes");
+    s.keys(&["Escape"]);
+    s.wait("Why: flow 1");
+    s.tmux(&["resize-window", "-x", "80", "-y", "24"]);
+    s.wait_until("80 columns", |t| t.lines().any(|l| l.starts_with('┌') && l.trim_end().chars().count() == 80));
+    s.keys(&["q"]);
+    s.ended(0);
+    s.is_restored();
+}
+
+#[test]
+fn standard_input_can_be_looked_at() {
+    let Some(s) = Screen::start(100, 30) else { return };
+    s.run(&format!("cat {} | ", shown(&missing())), "-");
+    s.wait("standard input");
+    s.wait("Why: flow 1");
+    // The flow is read again from what was piped in, and keys come from the terminal.
+    s.keys(&["Enter"]);
+    s.wait("fatal alert");
+    s.keys(&["q"]);
+    s.ended(0);
+    s.is_restored();
+}
+
+#[test]
+fn signals_give_the_terminal_back() {
+    let Some(s) = Screen::start(100, 30) else { return };
+    // A shell whose command dies of INT forgets the rest of the line.
+    for (signal, code) in [("TERM", Some(143)), ("INT", None), ("HUP", Some(129))] {
+        s.run("", &shown(&missing()));
+        s.wait("Why: flow 1");
+        assert!(Command::new("kill").args([&format!("-{signal}"), &s.pid()]).status().unwrap().success());
+        match code {
+            Some(code) => s.ended(code),
+            None => s.wait_until("the shell", |t| !t.contains("Why: flow 1")),
+        };
+        s.is_restored();
+        s.line("clear");
+        s.wait_until("a clear screen", |t| !t.contains("stty"));
+    }
+}
+
+#[test]
+fn it_can_be_suspended() {
+    let Some(s) = Screen::start(100, 30) else { return };
+    // Without a shell in between, so that job control reaches the program.
+    s.line(&format!("{} {}", env!("CARGO_BIN_EXE_tlscope"), shown(&missing())));
+    s.wait("Why: flow 1");
+    s.keys(&["C-z"]);
+    s.wait("Stopped");
+    s.is_restored();
+    s.line("fg");
+    s.wait("Why: flow 1");
+    s.keys(&["q"]);
+    s.wait_until("the shell", |t| !t.contains("Why: flow 1"));
+    s.is_restored();
+}
+
+#[test]
+fn it_ends_when_the_terminal_goes_away() {
+    // Even when nobody tells it: the second time HUP is ignored.
+    for before in ["", "trap '' HUP; "] {
+        let Some(s) = Screen::start(100, 30) else { return };
+        s.run(before, &shown(&missing()));
+        s.wait("Why: flow 1");
+        let pid = s.pid();
+        s.tmux(&["kill-server"]);
+        let end = Instant::now() + Duration::from_secs(5);
+        let is_alive = || Command::new("kill").args(["-0", &pid]).stderr(Stdio::null()).status().unwrap().success();
+        while is_alive() {
+            assert!(Instant::now() < end, "it still runs without a terminal, {before:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_said_before_the_screen_changes() {
+    let Some(s) = Screen::start(100, 30) else { return };
+    s.run("", "/nowhere/at-all.pcap");
+    let t = s.ended(3);
+    assert!(t.contains("cannot open /nowhere/at-all.pcap"), "{t}");
+    s.is_restored();
+}
