@@ -87,11 +87,11 @@ pub(super) enum Command {
         topic: Vec<String>,
     },
     /// Print the JSON Schema of the report
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   tlscope schema > tlscope.schema.json")]
     Schema,
     /// Print a completion script for a shell
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   tlscope completions bash > ~/.local/share/bash-completion/completions/tlscope")]
     Completions {
         /// The shell
@@ -99,7 +99,7 @@ pub(super) enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the manual page (roff)
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   tlscope man | man -l -")]
     Man,
 }

@@ -293,7 +293,7 @@ impl App {
     pub(crate) fn bytes_per_line(&self) -> usize {
         match self.inside_width(Pane::Bytes) {
             0..42 => 4,
-            42..75 => 8,
+            42..72 => 8,
             _ => 16,
         }
     }

@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, clippy::arithmetic_side_effects)]
 
 mod app;
+mod certificate;
 mod chrome;
 mod explain;
 mod filter;
@@ -17,6 +18,7 @@ mod json;
 mod keymap;
 mod ladder;
 mod list;
+mod mouse;
 mod pane;
 mod popup;
 mod row;

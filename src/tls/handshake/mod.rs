@@ -23,8 +23,6 @@ use parts::{Notes, size_text};
 pub(crate) use certificate::ocsp_response;
 pub(crate) use hello::is_hello_retry;
 
-/// Bytes of a handshake message's header: type and length.
-
 /// What a message's form depends on, beside its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Era {

@@ -51,8 +51,7 @@ pub(crate) fn lines(width: usize) -> Vec<Line> {
         entry(&mut out, k, text, width);
     }
     out.push(Vec::new());
-    let mouse =
-        "The mouse selects, scrolls, opens what is selected with a second click, and drags the borders between panes.";
+    let mouse = "The mouse selects, scrolls, opens what is selected with a second click, and drags the borders between panes. With Shift held the terminal itself selects text.";
     out.extend(wrap(mouse, width).into_iter().map(|l| vec![(l, Paint::Normal)]));
     out
 }
