@@ -1,4 +1,5 @@
 //! What a frame costs on its way from a file to a report, on input made from the committed captures.
+#![allow(clippy::expect_used, reason = "a benchmark that cannot start says so by a panic")]
 
 use std::hint::black_box;
 use std::io::Cursor;

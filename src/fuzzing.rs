@@ -6,7 +6,7 @@ use crate::capture::{CaptureFile, Frame, LinkType, Source as _};
 use crate::flow::{Assembler, Payload};
 use crate::packet::Decoder;
 use crate::report;
-use crate::span::{FrameNo, Timestamp};
+use crate::span::{FrameNo, Pair, Side, Timestamp};
 use crate::tls::handshake::Context;
 use crate::tls::names::ProtocolVersion;
 use crate::{tls, x509};
@@ -95,18 +95,18 @@ pub fn certificate(data: &[u8]) {
 pub fn connection(mut data: &[u8]) {
     let mut analyzer = Analyzer::new(Options::default());
     analyzer.begin_source();
-    let (mut seq, mut no) = ([1u32, 1u32], 0u64);
+    let (mut seq, mut no) = (Pair::new(1u32, 1u32), 0u64);
     while let Some(([side, hi, lo], rest)) = data.split_first_chunk::<3>() {
         let n = usize::from(u16::from_be_bytes([*hi, *lo])).min(rest.len()).min(60_000);
         let bytes = rest.get(..n).unwrap_or(&[]);
         data = rest.get(n..).unwrap_or(&[]);
         no = no.saturating_add(1);
         let from_a = side & 1 == 0;
-        let (mine, theirs) = if from_a { (seq[0], seq[1]) } else { (seq[1], seq[0]) };
+        let own = if from_a { Side::A } else { Side::B };
+        let (mine, theirs) = (seq[own], seq[own.other()]);
         let frame = segment(from_a, mine, theirs, side >> 1, bytes);
-        let i = usize::from(!from_a);
         if side & 0x80 == 0 {
-            seq[i] = seq[i].wrapping_add(u32::try_from(n).unwrap_or(0));
+            seq[own] = mine.wrapping_add(u32::try_from(n).unwrap_or(0));
         }
         analyzer.push(&Frame {
             no: FrameNo(no),

@@ -8,21 +8,22 @@
 //!                                       begins      messages   wire said
 //! ```
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
-pub mod analyzer;
-pub mod capture;
-pub mod cli;
-pub mod diagnose;
-pub mod facts;
-pub mod flow;
-pub mod fuzzing;
-pub mod limits;
-pub mod packet;
-pub mod reader;
-pub mod report;
 pub mod span;
 pub mod text;
-pub mod tls;
-pub mod tui;
+pub mod limits;
+pub mod reader;
+pub mod capture;
+pub mod packet;
+pub mod flow;
 pub mod upgrade;
+pub mod tls;
 pub mod x509;
+pub mod facts;
+pub mod diagnose;
+pub mod analyzer;
+pub mod report;
+pub mod tui;
+pub mod fuzzing;
+pub mod cli;

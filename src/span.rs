@@ -201,6 +201,7 @@ impl fmt::Display for Timestamp {
 ///
 /// By hand because it is called for each time in a report (and 30 lines less than the conversions through a calendar
 /// library); the years it meets are bounded by [`Timestamp`] and X.509 (0 to 9999), so nothing overflows.
+#[allow(clippy::arithmetic_side_effects)]
 pub(crate) const fn civil_from_days(day: i64) -> (i64, i64, i64) {
     let z = day + 719_468;
     let era = z.div_euclid(146_097);

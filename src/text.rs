@@ -17,7 +17,7 @@ pub fn escape_bytes(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(s) = std::str::from_utf8(bytes) {
         return escape(s);
     }
-    let mut out = String::with_capacity(bytes.len() + 8);
+    let mut out = String::with_capacity(bytes.len().saturating_add(8));
     for chunk in bytes.utf8_chunks() {
         push_escaped(&mut out, chunk.valid());
         for b in chunk.invalid() {
@@ -32,7 +32,7 @@ pub fn escape(s: &str) -> Cow<'_, str> {
     if !s.chars().any(|c| c == '\\' || is_unsafe(c)) {
         return Cow::Borrowed(s);
     }
-    let mut out = String::with_capacity(s.len() + 8);
+    let mut out = String::with_capacity(s.len().saturating_add(8));
     push_escaped(&mut out, s);
     Cow::Owned(out)
 }
@@ -55,7 +55,7 @@ pub fn guard(s: &str) -> Cow<'_, str> {
     if !s.chars().any(is_unsafe) {
         return Cow::Borrowed(s);
     }
-    let mut out = String::with_capacity(s.len() + 8);
+    let mut out = String::with_capacity(s.len().saturating_add(8));
     for c in s.chars() {
         if is_unsafe(c) {
             let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
@@ -68,11 +68,9 @@ pub fn guard(s: &str) -> Cow<'_, str> {
 
 /// Lower-case hexadecimal without separators.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = String::with_capacity(bytes.len() * 2);
+    let mut out = String::with_capacity(bytes.len().saturating_mul(2));
     for b in bytes {
-        out.push(char::from(DIGITS[usize::from(b >> 4)]));
-        out.push(char::from(DIGITS[usize::from(b & 15)]));
+        out.extend([b >> 4, b & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or_default()));
     }
     out
 }

@@ -68,10 +68,10 @@ impl Order {
                 return true;
             }
             let len = usize::from(len);
-            let Some(value) = rest.get(4..4 + len) else { return false };
+            let Some(value) = rest.get(4..len.saturating_add(4)) else { return false };
             f(code, value);
             // The padding of the last one may be missing.
-            rest = rest.get(4 + len.next_multiple_of(4)..).unwrap_or_default();
+            rest = rest.get(len.next_multiple_of(4).saturating_add(4)..).unwrap_or_default();
         }
         rest.is_empty()
     }

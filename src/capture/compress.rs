@@ -271,11 +271,11 @@ fn zstd_window(head: &[u8]) -> Option<u64> {
     let descriptor = *head.get(4)?;
     if descriptor & 0x20 == 0 {
         let byte = *head.get(5)?;
-        let base = 1u64 << (10 + u32::from(byte >> 3));
+        let base = 1u64 << u32::from(byte >> 3).saturating_add(10);
         return Some(base.saturating_add((base >> 3).saturating_mul(u64::from(byte & 7))));
     }
     // Single segment: the window is the content, whose size stands behind the dictionary id.
-    let at = 5 + [0, 1, 2, 4].get(usize::from(descriptor & 3)).copied().unwrap_or(0);
+    let at = [5, 6, 7, 9].get(usize::from(descriptor & 3)).copied().unwrap_or(5);
     let field = head.get(at..)?;
     Some(match descriptor >> 6 {
         0 => u64::from(*field.first()?),

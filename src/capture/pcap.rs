@@ -93,7 +93,7 @@ impl Pcap {
                 format!("the file header says version {major}.{minor}, which does not exist; the file is read as version 2.4")
             });
         }
-        let fcs_len = if link & FCS_PRESENT != 0 { u8::try_from((link >> 28) * 2).unwrap_or(0) } else { 0 };
+        let fcs_len = if link & FCS_PRESENT != 0 { u8::try_from((link >> 28) << 1).unwrap_or(0) } else { 0 };
         if link & 0x0bff_0000 != 0 {
             let place = Place { frame: None, offset: 20 };
             log.note(place, || format!("reserved bits of the link type are set ({link:#010x}); they are ignored"));
@@ -151,7 +151,7 @@ impl Pcap {
             return Ok(None);
         }
         let len = captured as usize;
-        let whole = header_len + len;
+        let whole = header_len.saturating_add(len);
         if !window.fill(whole)? {
             log.end(window, Some(("the record", here(window, log), whole as u64)));
             return Ok(None);
@@ -176,7 +176,7 @@ impl Pcap {
             }
             original = captured;
         }
-        let at = window.position() + header_len;
+        let at = window.position().saturating_add(header_len);
         window.consume(whole);
         log.count(len, stamp.time);
         Ok(Some(Found {

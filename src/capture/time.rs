@@ -93,8 +93,10 @@ impl Clock {
 pub(super) fn classic(seconds: u32, fraction: u32, unit_ns: u32) -> Stamp {
     let per_second = if unit_ns == 1 { 1_000_000_000 } else { 1_000_000 };
     let clamped = fraction >= per_second;
-    let fraction = if clamped { per_second - 1 } else { fraction };
-    let ns = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * i64::from(unit_ns);
+    let fraction = if clamped { per_second.saturating_sub(1) } else { fraction };
+    let ns = i64::from(seconds)
+        .saturating_mul(1_000_000_000)
+        .saturating_add(i64::from(fraction).saturating_mul(i64::from(unit_ns)));
     Stamp { time: Some(Timestamp(ns)), clamped }
 }
 

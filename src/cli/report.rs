@@ -131,7 +131,7 @@ impl Progress {
     fn new(global: &Global) -> Self {
         let wanted = !global.quiet && io::stderr().is_terminal();
         let now = Instant::now();
-        Self { shown: false, next: wanted.then(|| now + Self::PATIENCE), began: now }
+        Self { shown: false, next: wanted.then(|| now.checked_add(Self::PATIENCE)).flatten(), began: now }
     }
 
     fn show(&mut self, file: &dyn Source) {
@@ -140,15 +140,18 @@ impl Progress {
         if now < next {
             return;
         }
-        self.next = Some(now + Duration::from_millis(100));
+        self.next = now.checked_add(Duration::from_millis(100));
         self.shown = true;
         let (done, total) = file.progress();
         let mib = |n: u64| n / (1 << 20);
         let frames = file.info().frames;
         let part = match total {
             Some(total) if total > 0 => {
-                let left =
-                    total.saturating_sub(done).saturating_mul(self.began.elapsed().as_millis() as u64) / done.max(1);
+                let left = total
+                    .saturating_sub(done)
+                    .saturating_mul(self.began.elapsed().as_millis() as u64)
+                    .checked_div(done)
+                    .unwrap_or(0);
                 format!("{} of {} MiB, {} s left", mib(done), mib(total), left / 1000)
             }
             _ => format!("{} MiB", mib(done)),

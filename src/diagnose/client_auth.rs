@@ -295,10 +295,11 @@ fn verify_missing(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{alert, asked, client_flight, established, fin, find, leaf, server_flight, told};
+    use super::super::testing::{alert, asked, client_flight, established, fin, find, leaf, mark, server_flight, told};
     use crate::diagnose::{Blame, Confidence};
-    use crate::facts::FlowFacts;
+    use crate::facts::{FlowFacts, Shape};
     use crate::span::Side;
+    use crate::tls::names::ContentType;
     use crate::x509::Certificate;
 
     fn mutual() -> FlowFacts {
@@ -332,6 +333,20 @@ mod tests {
         assert!(find(&f, "client-cert-missing-tolerated").is_some());
         assert!(find(&f, "client-cert-missing").is_none() && told(&f).cause.is_none());
         assert!(find(&established(client_flight(mutual(), vec![leaf()])), "client-cert-missing-tolerated").is_none());
+    }
+
+    /// nginx completes the handshake, answers "400 No required SSL certificate was sent" and closes.
+    #[test]
+    fn a_brief_answer_and_a_close_may_be_http_400() {
+        let mut f = established(client_flight(mutual(), vec![]));
+        let answer = Shape { mark: mark(13), side: Side::B, content_type: ContentType::APPLICATION_DATA, len: 413 };
+        f.shapes.push(answer);
+        assert!(find(&f, "client-cert-missing-http-400").is_none(), "nobody has closed");
+        f.tcp.fin[Side::B] = Some(mark(14));
+        let x = find(&f, "client-cert-missing-http-400").expect("closed by the server");
+        assert_eq!(x.confidence, Confidence::Possible);
+        f.shapes.push(Shape { len: 9000, ..answer });
+        assert!(find(&f, "client-cert-missing-http-400").is_none(), "a long answer");
     }
 
     #[test]

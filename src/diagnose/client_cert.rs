@@ -433,6 +433,29 @@ mod tests {
     }
 
     #[test]
+    fn an_intermediate_that_can_be_fetched_is_missing() {
+        let mut of_intermediate = leaf();
+        of_intermediate.ca_issuer_urls = vec!["http://ca.example/issuing.cer".into()];
+        let x = find(&refused(of_intermediate.clone(), 48), "client-chain-incomplete").expect("refused for its issuer");
+        assert_eq!(x.confidence, Confidence::Likely);
+        assert!(x.detail.contains("http://ca.example/issuing.cer"), "{}", x.detail);
+        assert!(find(&established(sent(of_intermediate)), "client-chain-incomplete").is_none());
+        assert!(find(&refused(leaf(), 48), "client-chain-incomplete").is_none());
+    }
+
+    #[test]
+    fn a_weak_key_and_a_broken_hash() {
+        let mut small = of_the_right_ca();
+        small.key.bits = Some(1024);
+        let weak = Certificate { signature_hash: crate::x509::SignatureHash::Sha1, ..of_the_right_ca() };
+        for (c, code) in [(small, "client-cert-weak-key"), (weak, "client-cert-sha1")] {
+            let x = find(&established(sent(c)), code).expect("told though it worked");
+            assert!(x.severity != Severity::Error && !x.explains_failure, "{code}");
+            assert!(find(&established(sent(of_the_right_ca())), code).is_none(), "{code}");
+        }
+    }
+
+    #[test]
     fn a_silent_close_is_no_certain_refusal() {
         let d = told(&fin(sent(of_the_right_ca()), Side::B));
         assert_eq!(d.cause, Some("client-cert-rejected"));

@@ -252,6 +252,15 @@ mod tests {
     }
 
     #[test]
+    fn ssl2_answers_ssl2() {
+        let mut f = hello();
+        f.server_hello = server_hello(0x0002).server_hello;
+        f.server_hello.as_mut().expect("there").message.extensions.supported_versions.clear();
+        assert!(find(&f, "sslv2-negotiated").is_some_and(|x| x.severity == Severity::Error && !x.explains_failure));
+        assert!(find(&server_hello(0x0300), "sslv2-negotiated").is_none());
+    }
+
+    #[test]
     fn a_sentinel_counts_only_against_a_higher_offer() {
         let mut f = server_hello(0x0303);
         f.server_hello.as_mut().expect("there").message.random[24..].copy_from_slice(b"DOWNGRD\x01");

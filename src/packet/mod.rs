@@ -4,9 +4,9 @@
 //! capture taken on a host with offloading would fail (checksums can be asked for), and the lengths in headers win
 //! over what was captured, so that padding and trailers never become payload.
 //!
-//! The walk: [`link`] finds where IP begins, [`ip`] where the transport begins, [`fragment`] puts datagrams together,
-//! [`transport`] reads TCP, UDP and the flow that an ICMP error quotes; [`fast`] is the shortcut for the usual frame. A
-//! tunnel is one more arm in [`dispatch`].
+//! The walk: `link` finds where IP begins, `ip` where the transport begins, `fragment` puts datagrams together,
+//! `transport` reads TCP, UDP and the flow that an ICMP error quotes; `fast` is the shortcut for the usual frame. A
+//! tunnel is one more arm in `dispatch`.
 
 mod fast;
 mod fragment;

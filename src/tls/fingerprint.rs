@@ -19,6 +19,12 @@ const JA4_HASH_BYTES: usize = 6;
 /// What JA4 writes in place of the hash of an empty list.
 const JA4_EMPTY: &str = "000000000000";
 
+/// Characters of a JA4: ten, and two hashes with a separator each.
+const JA4_LEN: usize = 36;
+
+/// Room for the text that a usual hello's fingerprint is made from.
+const JA3_ROOM: usize = 256;
+
 /// The parts of a ClientHello that fingerprints are made of, in wire order and with GREASE.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HelloView<'a> {
@@ -64,8 +70,7 @@ impl Ja3 {
 
 /// JA3 of a ClientHello: version, suites, extensions, groups and point formats in decimal, without GREASE.
 pub fn ja3(hello: &HelloView<'_>) -> Ja3 {
-    let numbers = hello.cipher_suites.len() + hello.extensions.len() + hello.groups.len();
-    let mut full = String::with_capacity(16 + numbers * 6 + hello.point_formats.len() * 4);
+    let mut full = String::with_capacity(JA3_ROOM);
     push_decimal(&mut full, hello.legacy_version);
     for list in [hello.cipher_suites, hello.extensions, hello.groups] {
         full.push(',');
@@ -78,7 +83,7 @@ pub fn ja3(hello: &HelloView<'_>) -> Ja3 {
 
 /// JA3S of a ServerHello: its version field (not what supported_versions says), suite and extensions in wire order.
 pub fn ja3s(legacy_version: u16, cipher_suite: u16, extensions: &[u16]) -> Ja3 {
-    let mut full = String::with_capacity(16 + extensions.len() * 6);
+    let mut full = String::with_capacity(JA3_ROOM);
     push_decimal(&mut full, legacy_version);
     full.push(',');
     push_decimal(&mut full, cipher_suite);
@@ -104,7 +109,7 @@ pub fn ja4(hello: &HelloView<'_>) -> Option<String> {
     let mut ciphers: Vec<u16> = hello.cipher_suites.iter().copied().filter(|v| !is_grease(*v)).collect();
     let mut extensions: Vec<u16> = hello.extensions.iter().copied().filter(|v| !is_grease(*v)).collect();
 
-    let mut out = String::with_capacity(10 + 2 * (1 + JA4_EMPTY.len()));
+    let mut out = String::with_capacity(JA4_LEN);
     out.push(if hello.quic {
         'q'
     } else if hello.dtls {
@@ -119,8 +124,7 @@ pub fn ja4(hello: &HelloView<'_>) -> Option<String> {
     out.extend(alpn.map(char::from));
 
     // One buffer for both lists: four digits and a separator each.
-    let numbers = ciphers.len().max(extensions.len() + hello.signature_schemes.len());
-    let mut text = Vec::with_capacity(numbers * 5 + 1);
+    let mut text = Vec::with_capacity(JA3_ROOM);
     out.push('_');
     ciphers.sort_unstable();
     push_hex_list(&mut text, &ciphers);
@@ -198,9 +202,9 @@ fn push_list(out: &mut String, values: impl Iterator<Item = u16>) {
 fn push_decimal(out: &mut String, value: u16) {
     let mut started = false;
     for power in [10_000, 1000, 100, 10, 1] {
-        let digit = (value / power % 10) as u8;
+        let digit = (value.checked_div(power).unwrap_or(0) % 10) as u8;
         if started || digit != 0 || power == 1 {
-            out.push(char::from(b'0' + digit));
+            out.push(char::from(b'0' | digit));
             started = true;
         }
     }
@@ -218,7 +222,7 @@ fn push_hex_list(out: &mut Vec<u8>, values: &[u16]) {
 fn push_hex(out: &mut Vec<u8>, value: u16) {
     out.extend([12, 8, 4, 0].map(|shift| {
         let digit = (value >> shift & 15) as u8;
-        if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }
+        char::from_digit(u32::from(digit), 16).map_or(b'0', |c| c as u8)
     }));
 }
 

@@ -64,17 +64,16 @@ impl Joiner {
     pub(super) fn push(&mut self, body: &[u8], extents: &Extents, mark: Mark, sink: &mut impl FnMut(RawMessage<'_>)) {
         let mut at = 0usize;
         while let Some(rest) = body.get(at..).filter(|r| !r.is_empty()) {
-            if self.buf.is_empty() {
-                if let Some(len) = claimed(rest)
-                    && let Some(bytes) = rest.get(..HEADER_BYTES.saturating_add(len))
-                    && len <= limits::MESSAGE_BYTES
-                {
-                    let mut own = Extents::default();
-                    own.push_part(0, extents, Span::new(at, bytes.len()));
-                    sink(RawMessage { bytes, claimed: len, extents: &own, mark });
-                    at = at.saturating_add(bytes.len());
-                    continue;
-                }
+            if self.buf.is_empty()
+                && let Some(len) = claimed(rest)
+                && let Some(bytes) = rest.get(..HEADER_BYTES.saturating_add(len))
+                && len <= limits::MESSAGE_BYTES
+            {
+                let mut own = Extents::default();
+                own.push_part(0, extents, Span::new(at, bytes.len()));
+                sink(RawMessage { bytes, claimed: len, extents: &own, mark });
+                at = at.saturating_add(bytes.len());
+                continue;
             }
             at = at.saturating_add(self.extend(rest, extents, at));
             if let Some(len) = self.claimed()

@@ -222,7 +222,7 @@ impl RecordReader {
                 continue;
             }
             p = self.take_header(p);
-            let Some(header) = RecordHeader::parse(&self.held) else { return None };
+            let header = RecordHeader::parse(&self.held)?;
             if let Some(bad) = self.refused(header, here) {
                 session.record(bad);
                 return None;

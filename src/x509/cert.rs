@@ -518,7 +518,7 @@ pub(super) mod tests {
         trailing.push(0);
         let c = Certificate::parse(&trailing);
         assert_eq!(c.problems.len(), 1);
-        assert!(c.problems[0].contains("1 left over"), "{:?}", c.problems);
+        assert!(c.problems[0].contains("1 byte left over"), "{:?}", c.problems);
         assert_eq!(c.subject, "CN=Subject");
     }
 

@@ -72,6 +72,7 @@ fn number(digits: &[u8]) -> i64 {
 }
 
 /// Day counted from 1970-01-01 of a date of the proleptic Gregorian calendar; `None` when there is no such date.
+#[allow(clippy::arithmetic_side_effects)]
 fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let last = match month {

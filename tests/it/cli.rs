@@ -539,7 +539,7 @@ fn examples_of_helps_are_understood() {
         let help = run([*command, "--help"].into_iter().filter(|a| !a.is_empty())).out;
         let examples = help.lines().skip_while(|l| !l.starts_with("Examples:")).skip(1);
         for line in examples.take_while(|l| l.starts_with("  ")) {
-            let typed = line.rsplit('|').next().unwrap().trim();
+            let typed = line.split('|').map(str::trim).find(|part| part.starts_with("tlscope")).unwrap_or(line);
             let typed = typed.split("  ").next().unwrap().split(['>', '#']).next().unwrap().trim();
             let words: Vec<_> = typed.split_whitespace().collect();
             assert_eq!(words[0], "tlscope", "{line}");

@@ -5,6 +5,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::disallowed_methods,
+    clippy::type_complexity,
     reason = "a test that fails says so by a panic"
 )]
 

@@ -81,10 +81,14 @@ pub(super) fn next_protocol_negotiation(r: &mut Reader<'_>, place: Place, _: &mu
     if place == Place::ClientHello {
         return r.end("next_protocol_negotiation");
     }
+    let mut damage = Ok(());
     while !r.is_empty() {
-        protocol(r)?;
+        let at = r.at();
+        if protocol(r)?.is_empty() {
+            damage = damage.and(Err(illegal("ProtocolName", at)));
+        }
     }
-    Ok(())
+    damage
 }
 
 /// `srp` (RFC 5054, section 2.8.1): the name of the user.
