@@ -12,6 +12,7 @@ mod cipher;
 mod client_auth;
 mod client_cert;
 mod ending;
+mod fingerprint;
 mod hello;
 mod key_exchange;
 mod malformed;
@@ -32,6 +33,7 @@ mod wrong_protocol;
 
 use std::fmt;
 
+pub use fingerprint::Fingerprint;
 pub use page::{explain_page, index, markdown_table};
 
 use crate::facts::{FlowFacts, Outcome};
@@ -270,6 +272,8 @@ const fn page(
 pub struct Finding {
     /// Stable kebab-case code.
     pub code: &'static str,
+    /// The same for the same trouble in each run.
+    pub fingerprint: Fingerprint,
     /// How bad.
     pub severity: Severity,
     /// How sure.
@@ -357,19 +361,21 @@ pub fn diagnose(facts: &FlowFacts, policy: &Policy) -> Diagnosis {
     let families = if facts.is_tls() { FAMILIES } else { BELOW_TLS };
     for rule in families.iter().flat_map(|f| f.iter()) {
         if let Some(hit) = (rule.check)(facts, policy) {
-            hits.push((rule, finding(rule, hit)));
+            hits.push((rule, finding(facts, rule, hit)));
         }
     }
     cause::settle(facts, hits)
 }
 
-fn finding(rule: &'static Rule, hit: Hit) -> Finding {
+fn finding(facts: &FlowFacts, rule: &'static Rule, hit: Hit) -> Finding {
     let mut frames = hit.frames;
     frames.sort_unstable();
     frames.dedup();
+    let severity = hit.severity.unwrap_or(rule.severity);
     Finding {
         code: rule.code,
-        severity: hit.severity.unwrap_or(rule.severity),
+        fingerprint: Fingerprint::of_flow(rule.code, severity, facts, ""),
+        severity,
         confidence: hit.confidence.unwrap_or(Confidence::Certain),
         title: hit.title.unwrap_or_else(|| rule.title.to_owned()),
         detail: hit.detail,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::view::{Document, Flow, SCHEMA_VERSION, Source, Tool};
 use super::*;
-use crate::diagnose::{Blame, Confidence, Diagnosis, Severity};
+use crate::diagnose::{Blame, Confidence, Diagnosis, Fingerprint, Severity};
 use crate::facts::{
     AlertFact, Basis, CertificateRequestFact, ChainFact, FlowFacts, MessageFact, MessageKind, Outcome, Placed, Totals,
 };
@@ -131,6 +131,7 @@ pub(super) fn report(facts: FlowFacts, outcome: Outcome, findings: Vec<Finding>)
 pub(super) fn finding(code: &'static str) -> Finding {
     Finding {
         code,
+        fingerprint: Fingerprint::of_capture(code, Severity::Error, ""),
         severity: Severity::Error,
         confidence: Confidence::Certain,
         title: "The server required a client certificate and the client sent none".into(),
@@ -473,7 +474,8 @@ fn a_cause_belongs_to_a_failure() {
     assert_eq!(
         f["findings"][0],
         json!({
-            "code": "client-cert-missing", "severity": "error", "confidence": "certain",
+            "code": "client-cert-missing", "fingerprint": "34447372f1020c91",
+            "severity": "error", "confidence": "certain",
             "title": "The server required a client certificate and the client sent none",
             "detail": "The server asked in frame 7, the client answered with an empty list.",
             "remedy": "Give the client a certificate.", "blame": "client", "explains_failure": true, "frames": [7, 9]

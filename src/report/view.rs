@@ -23,7 +23,7 @@ use crate::text::{escape, guard};
 
 pub use auth::ClientAuth;
 pub use certificate::{Certificate, CertificateTime, Names, OcspStaple, PublicKey};
-pub use finding::{Finding, Frames};
+pub use finding::{Finding, Frames, Shown};
 pub use flow::{Certificates, End, Flow, KeyExchange, Timing};
 pub use hello::{ClientHello, Fingerprints, ServerHello, Suites, Texts};
 pub use ids::{community_id, uid};

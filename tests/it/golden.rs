@@ -406,3 +406,14 @@ fn snapshot(name: &str, kind: &str, content: &str) {
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(format!("{}.{kind}", name.replace('/', "__")), content));
 }
+
+#[test]
+fn findings_of_one_flow_have_fingerprints_of_their_own() {
+    for g in goldens() {
+        for flow in flows(&g.document) {
+            let findings = flow["findings"].as_array().unwrap();
+            let all: BTreeSet<_> = findings.iter().map(|f| f["fingerprint"].as_str().unwrap()).collect();
+            assert_eq!(all.len(), findings.len(), "{}", g.name);
+        }
+    }
+}

@@ -14,6 +14,9 @@ use crate::text::guard;
 pub struct Finding<'a> {
     /// Stable kebab-case code; `tlscope explain CODE` prints its page.
     pub code: &'static str,
+    /// The same in each run for the same code, severity and server (address, port, name): 16 hexadecimal digits.
+    #[schemars(with = "String")]
+    pub fingerprint: Shown,
     /// `error`, `warning` or `info`.
     pub severity: &'static str,
     /// `certain`, `likely` or `possible`.
@@ -41,6 +44,7 @@ impl<'a> Finding<'a> {
     pub fn new(f: &'a diagnose::Finding) -> Self {
         Self {
             code: f.code,
+            fingerprint: Shown(f.fingerprint),
             severity: f.severity.name(),
             confidence: f.confidence.name(),
             title: guard(&f.title),
@@ -51,6 +55,16 @@ impl<'a> Finding<'a> {
             frames: Frames(&f.frames),
             flows: (!f.flows.is_empty()).then_some(f.flows.as_slice()),
         }
+    }
+}
+
+/// A fingerprint, written without a string in between.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown(pub diagnose::Fingerprint);
+
+impl Serialize for Shown {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(&self.0)
     }
 }
 
