@@ -12,6 +12,7 @@
 
 pub mod span;
 pub mod text;
+pub mod layout;
 pub mod limits;
 pub mod reader;
 pub mod capture;
@@ -23,6 +24,7 @@ pub mod x509;
 pub mod facts;
 pub mod diagnose;
 pub mod analyzer;
+pub mod ladder;
 pub mod report;
 pub mod tui;
 pub mod fuzzing;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::open_flow::{Keep, OpenFlow};
 use super::{FlowReport, Options, report, side_of};
 use crate::capture::{self, Frame, Source};
+use crate::facts::{MessageFact, MessageKind};
 use crate::flow::{Endpoint, Endpoints, FlowKey, Mark};
 use crate::limits;
 use crate::packet::{Decoder, Packet, Skip};
@@ -92,6 +93,34 @@ pub struct Detail {
     pub frames: BTreeMap<FrameNo, FrameBytes>,
     /// Frames beyond the cap.
     pub frames_omitted: u64,
+}
+
+impl Detail {
+    /// For each of the facts' messages its place among the kept ones; `None` where its bytes are not at hand.
+    pub fn kept(&self) -> Vec<Option<usize>> {
+        let mut used = vec![false; self.messages.len()];
+        let place = |m: &MessageFact| {
+            let (n, taken) = self.messages.iter().zip(&mut used).enumerate().find_map(|(n, (k, taken))| {
+                let found = !*taken && k.mark.frame == m.mark.frame && k.side == m.side && same(m, k.kind, k.alert);
+                found.then_some((n, taken))
+            })?;
+            *taken = true;
+            Some(n)
+        };
+        self.report.facts.messages.iter().map(place).collect()
+    }
+}
+
+fn same(m: &MessageFact, kind: Option<HandshakeType>, alert: Option<AlertDescription>) -> bool {
+    match m.kind {
+        MessageKind::Handshake(t) => kind == Some(t),
+        MessageKind::HelloRetryRequest => {
+            matches!(kind, Some(HandshakeType::SERVER_HELLO | HandshakeType::HELLO_RETRY_REQUEST))
+        }
+        MessageKind::Ssl2ClientHello | MessageKind::Ssl2ServerHello => kind.is_some(),
+        MessageKind::Alert(_, d) => d.is_some() && alert == d,
+        _ => false,
+    }
 }
 
 /// Why a flow could not be shown again.

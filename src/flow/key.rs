@@ -1,6 +1,7 @@
 //! What tells one connection from another.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::span::Side;
 
@@ -11,6 +12,13 @@ pub struct Endpoint {
     pub ip: IpAddr,
     /// TCP or UDP port.
     pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    /// `10.0.0.1:443`, `[2001:db8::1]:443`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        SocketAddr::new(self.ip, self.port).fmt(f)
+    }
 }
 
 /// Both ends of a connection in an order that does not depend on who sent the packet, so that both directions find the

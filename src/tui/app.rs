@@ -323,7 +323,7 @@ impl App {
         let (ladder, rails) = (self.inside(Pane::Ladder), self.rails());
         let (fields, bytes, per) = (self.inside(Pane::Fields), self.inside(Pane::Bytes), self.bytes_per_line());
         let Some(o) = self.open_mut() else { return };
-        let lines = super::ladder::lines(&o.rungs, &o.detail, rails);
+        let lines = crate::ladder::lines(&o.rungs, &o.detail.report, rails);
         let first = lines.iter().position(|l| l.rung == o.cursor).unwrap_or(0);
         let last = lines.iter().rposition(|l| l.rung == o.cursor).unwrap_or(0);
         o.top = scrolled(o.top, last, ladder, lines.len());

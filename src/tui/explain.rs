@@ -8,8 +8,8 @@ use crate::tls::names::{
     SignatureScheme,
 };
 
-use super::ladder::{Arrow, What};
 use super::row::{Row, RowFinding};
+use crate::ladder::{Arrow, What};
 
 /// A heading and its text; text that begins with a space is a command and is not wrapped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

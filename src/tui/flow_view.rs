@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::certificate::certificate;
 use super::chrome;
 use super::explain::{self, Text};
-use super::ladder::{self, Kind, Rung, What};
 use super::row::Row;
 use crate::analyzer::{Detail, KeptMessage};
 use crate::facts::MessageKind;
+use crate::ladder::{self, Kind, Rung, What};
 use crate::reader::Topic;
 use crate::span::{FrameNo, FrameSpan, Span};
 use crate::tls::names::HandshakeType;
@@ -55,6 +55,8 @@ pub(crate) struct FlowView {
 pub(crate) struct Open {
     pub(crate) detail: Box<Detail>,
     pub(crate) rungs: Vec<Rung>,
+    /// Where the bytes of each of the facts' messages are.
+    kept: Vec<Option<usize>>,
     pub(crate) cursor: usize,
     pub(crate) top: usize,
     pub(crate) nodes: Vec<Node>,
@@ -69,10 +71,12 @@ pub(crate) struct Open {
 
 impl Open {
     pub(crate) fn new(detail: Box<Detail>) -> Self {
-        let rungs = ladder::rungs(&detail);
+        let rungs = ladder::rungs(&detail.report);
+        let kept = detail.kept();
         let mut o = Self {
             detail,
             rungs,
+            kept,
             cursor: 0,
             top: 0,
             nodes: Vec::new(),
@@ -118,7 +122,7 @@ impl Open {
     pub(crate) fn message(&self) -> Option<&KeptMessage> {
         match &self.arrow_rung()?.kind {
             Kind::Arrow(a) => match a.what {
-                What::Message(_, Some(n)) => self.detail.messages.get(n),
+                What::Message(_, n) => self.detail.messages.get((*self.kept.get(n)?)?),
                 _ => None,
             },
             _ => None,

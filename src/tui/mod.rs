@@ -16,7 +16,6 @@ mod flow_view;
 mod input;
 mod json;
 mod keymap;
-mod ladder;
 mod list;
 mod mouse;
 mod pane;

@@ -83,7 +83,7 @@ impl App {
             Pane::Why => {}
             Pane::Ladder => {
                 let Some(o) = self.open_mut() else { return };
-                let lines = super::ladder::lines(&o.rungs, &o.detail, rails);
+                let lines = crate::ladder::lines(&o.rungs, &o.detail.report, rails);
                 if let Some(l) = lines.get(o.top + line) {
                     o.select(l.rung);
                 }

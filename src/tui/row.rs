@@ -3,7 +3,6 @@
 //! Texts that many flows share (names, details of findings) are held once.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::analyzer::{FlowRef, FlowReport};
@@ -233,10 +232,7 @@ impl Row {
 
 /// `10.0.0.2:51234`, `[2001:db8::1]:443`.
 pub(crate) fn endpoint(e: Endpoint) -> String {
-    match e.ip {
-        IpAddr::V4(a) => format!("{a}:{}", e.port),
-        IpAddr::V6(a) => format!("[{a}]:{}", e.port),
-    }
+    e.to_string()
 }
 
 fn note(f: &FlowFacts) -> &'static str {

@@ -9,10 +9,10 @@ use super::app::{App, Effect, Message, Pane, Popup, Prompt};
 use super::explain;
 use super::flow_view::{FlowView, Opening, node_text};
 use super::keymap::{self, Action};
-use super::ladder::Kind;
 use super::list::Column;
 use super::popup;
 use super::row::Mark;
+use crate::ladder::Kind;
 
 impl App {
     /// Takes an event of the terminal.

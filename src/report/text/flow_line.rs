@@ -11,7 +11,6 @@ use crate::span::Role;
 use crate::text::escape_bytes;
 
 use super::page::{Page, Paint, Piece};
-use super::tally::endpoint;
 
 /// The pieces of a flow's line.
 pub(super) fn pieces<'r>(page: &Page<'_>, f: &'r FlowReport) -> Vec<Piece<'r>> {
@@ -21,7 +20,7 @@ pub(super) fn pieces<'r>(page: &Page<'_>, f: &'r FlowReport) -> Vec<Piece<'r>> {
     out.push((paint, format!("{sign} #{} {}", facts.id, verdict(f)).into()));
     out.push((Paint::Dim, clock(facts).into()));
     let arrow = page.sign("→", "->");
-    let ends = format!("{} {arrow} {}", endpoint(facts.end(Role::Client)), endpoint(facts.end(Role::Server)));
+    let ends = format!("{} {arrow} {}", facts.end(Role::Client), facts.end(Role::Server));
     out.push((Paint::Plain, ends.into()));
     if let Some(name) = facts.server_name() {
         out.push((Paint::Plain, escape_bytes(name)));

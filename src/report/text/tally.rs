@@ -101,31 +101,6 @@ impl<T: fmt::Display> Few<T> {
     }
 }
 
-struct Shown(Endpoint);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&endpoint(self.0))
-    }
-}
-
-/// `10.0.0.1:443`, `[2001:db8::1]:443`.
-pub(super) fn endpoint(e: Endpoint) -> String {
-    std::net::SocketAddr::new(e.ip, e.port).to_string()
-}
-
-impl PartialEq for Shown {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl fmt::Debug for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// Flows of one kind: how many were listed, and what the others have in common.
 #[derive(Debug, Default)]
 pub(super) struct Group {
@@ -134,7 +109,7 @@ pub(super) struct Group {
     /// Flows of it that were not listed.
     pub(super) unlisted: u64,
     clients: Few<IpAddr>,
-    servers: Few<Shown>,
+    servers: Few<Endpoint>,
 }
 
 impl Group {
@@ -146,7 +121,7 @@ impl Group {
         }
         self.unlisted = self.unlisted.saturating_add(1);
         self.clients.add(facts.end(Role::Client).ip);
-        self.servers.add(Shown(facts.end(Role::Server)));
+        self.servers.add(facts.end(Role::Server));
         false
     }
 

@@ -161,7 +161,7 @@ fn empty(app: &App, c: &mut Canvas<'_>, width: usize) {
     let frames = thousands(p.frames);
     if !app.list.rows.is_empty() {
         lines.push(("No flow passes.".into(), Paint::Bold));
-        let all = crate::tui::ladder::count(app.list.rows.len() as u64, "flow");
+        let all = crate::ladder::count(app.list.rows.len() as u64, "flow");
         let how =
             if app.list.failed_only { "f shows those too that did not fail" } else { "Esc takes the filter away" };
         lines.push((format!("{all} so far; {how}."), Paint::Normal));

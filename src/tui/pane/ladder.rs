@@ -1,11 +1,11 @@
 //! The ladder of one flow.
 
 use crate::diagnose::Severity;
+use crate::ladder::{Kind, Rung, arrow_text, lines};
 use crate::span::Role;
 use crate::tui::app::{App, Pane};
 use crate::tui::chrome::{self, Canvas, cut};
 use crate::tui::flow_view::Opening;
-use crate::tui::ladder::{Kind, Rung, arrow_text, lines};
 use crate::tui::row::endpoint;
 use crate::tui::theme::Paint;
 
@@ -36,7 +36,7 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
         }
     };
     let rails = app.rails();
-    let all = lines(&o.rungs, &o.detail, rails);
+    let all = lines(&o.rungs, &o.detail.report, rails);
     c.scroll_mark(o.top, usize::from(inside.height), all.len());
     let mut c = c.part(inside);
     let start = o.detail.report.facts.first.time;

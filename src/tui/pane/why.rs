@@ -1,10 +1,10 @@
 //! Why the flow under the cursor ended as it did.
 
 use crate::diagnose::Severity;
+use crate::ladder::severity_glyph;
 use crate::tui::app::{App, Pane};
 use crate::tui::chrome::{Canvas, wrap};
 use crate::tui::explain;
-use crate::tui::ladder::severity_glyph;
 use crate::tui::row::Row;
 use crate::tui::theme::Paint;
 

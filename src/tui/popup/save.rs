@@ -2,11 +2,12 @@
 
 use tui_input::Input;
 
+use crate::ladder;
 use crate::span::Role;
 use crate::tui::app::{App, Prompt, Save};
+use crate::tui::filter;
 use crate::tui::row::endpoint;
 use crate::tui::theme::Paint;
-use crate::tui::{filter, ladder};
 
 use super::Line;
 
@@ -53,7 +54,7 @@ pub(crate) fn content(app: &App, what: Save) -> Option<String> {
     match what {
         Save::FlowText => {
             let o = app.open()?;
-            Some(ladder::as_text(&o.detail, &o.rungs, LADDER) + &findings_text(app))
+            Some(ladder::as_text(&o.detail.report, &o.rungs, LADDER) + &findings_text(app))
         }
         Save::FlowJson => crate::tui::json::flow(&app.open()?.detail.report),
         Save::List => {

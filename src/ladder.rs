@@ -1,15 +1,14 @@
 //! One flow as a ladder: what was sent, by whom, when, and each finding under the arrow that proves it.
 
-use crate::analyzer::Detail;
+use crate::analyzer::FlowReport;
 use crate::diagnose::{Finding, Severity};
 use crate::facts::{Basis, FlowFacts, MessageFact, MessageKind};
 use crate::flow::{GapReason, Mark as At};
+use crate::layout;
 use crate::span::{FrameNo, Role, Side, Timestamp};
 use crate::text;
-use crate::tls::names::{AlertDescription, AlertLevel, ContentType, HandshakeType};
+use crate::tls::names::{AlertLevel, ContentType, HandshakeType};
 use crate::tls::{AnomalyKind, Start};
-
-use super::chrome;
 
 /// One step of the ladder.
 #[derive(Clone, Debug)]
@@ -45,42 +44,35 @@ pub(crate) struct Arrow {
 pub(crate) enum What {
     /// SYN, FIN, RST.
     Tcp,
-    /// A message, with its place among the kept ones when its bytes are at hand.
-    Message(MessageKind, Option<usize>),
+    /// A message, with its place among the facts' messages.
+    Message(MessageKind, usize),
     /// Protected records: length of each that is listed.
     Records(Vec<(FrameNo, u16)>),
 }
 
-/// The steps of a flow.
-pub(crate) fn rungs(d: &Detail) -> Vec<Rung> {
-    let f = &d.report.facts;
+/// The steps of a flow, in wire order; as many as the facts list.
+pub(crate) fn rungs(report: &FlowReport) -> Vec<Rung> {
+    let f = &report.facts;
     let mut steps: Vec<(FrameNo, u8, Rung)> = Vec::new();
-    let mut add = |at: At, order: u8, kind: Kind| {
-        steps.push((at.frame, order, Rung { frame: Some(at.frame), time: Some(at.time), kind }));
+    let mut add = |frame: FrameNo, time: Option<Timestamp>, order: u8, kind: Kind| {
+        steps.push((frame, order, Rung { frame: Some(frame), time, kind }));
     };
     for (at, from, label) in tcp(f) {
         let order = if label.starts_with("SYN") { 0 } else { 9 };
         let arrow = Arrow { from, label, says: String::new(), encrypted: false, what: What::Tcp };
-        add(at, order, Kind::Arrow(arrow));
+        add(at.frame, Some(at.time), order, Kind::Arrow(arrow));
     }
     for side in [Side::A, Side::B] {
         if let Some((Start::Not(plain), at)) = &f.sides[side].start {
             let note = format!("the {} sends {}, not TLS", f.role(side), plain.name());
-            add(*at, 1, Kind::Note(note));
+            add(at.frame, Some(at.time), 1, Kind::Note(note));
         }
     }
-    let mut used = vec![false; d.messages.len()];
-    for m in &f.messages {
-        let kept = d.messages.iter().enumerate().position(|(i, k)| {
-            used.get(i) == Some(&false) && k.mark.frame == m.mark.frame && k.side == m.side && same(m, k.kind, k.alert)
-        });
-        if let Some(u) = kept.and_then(|i| used.get_mut(i)) {
-            *u = true;
-        }
-        add(m.mark, 3, Kind::Arrow(message(d, m, kept)));
+    for (n, m) in f.messages.iter().enumerate() {
+        add(m.mark.frame, Some(m.mark.time), 3, Kind::Arrow(message(f, m, n)));
     }
     for (at, arrow) in records(f) {
-        add(at, 4, Kind::Arrow(arrow));
+        add(at.frame, Some(at.time), 4, Kind::Arrow(arrow));
     }
     for side in [Side::A, Side::B] {
         let role = f.role(side);
@@ -93,21 +85,20 @@ pub(crate) fn rungs(d: &Detail) -> Vec<Rung> {
                 GapReason::Unknown => "the other direction was not captured",
             };
             let note = format!("{} of the {role} are missing: {why}", count(g.bytes, "byte"));
-            let at = At { frame: g.frame, time: time_of(d, g.frame) };
-            add(at, 2, Kind::Note(note));
+            add(g.frame, None, 2, Kind::Note(note));
         }
     }
     for (side, a) in &f.anomalies {
-        add(a.mark, 5, Kind::Note(format!("{}: {}", f.role(*side), anomaly(&a.kind))));
+        add(a.mark.frame, Some(a.mark.time), 5, Kind::Note(format!("{}: {}", f.role(*side), anomaly(&a.kind))));
     }
     // Stable: messages of one frame stay in the order in which they stand in it.
     steps.sort_by_key(|(frame, order, _)| (*frame, *order));
     let mut out: Vec<Rung> = steps.into_iter().map(|(_, _, r)| r).collect();
     for (list, n) in &f.omitted {
-        let note = format!("{} more {list} are not listed", chrome::thousands(*n));
+        let note = format!("{} more {list} are not listed", layout::thousands(*n));
         out.push(Rung { frame: None, time: None, kind: Kind::Note(note) });
     }
-    place_findings(&mut out, &d.report.diagnosis.findings);
+    place_findings(&mut out, &report.diagnosis.findings);
     out
 }
 
@@ -121,13 +112,9 @@ fn place_findings(out: &mut Vec<Rung>, findings: &[Finding]) {
     placed.sort_unstable();
     for (at, n) in placed.into_iter().rev() {
         let rung = Rung { frame: None, time: None, kind: Kind::Finding(n) };
-        let at = (at + 1).min(out.len());
+        let at = at.saturating_add(1).min(out.len());
         out.insert(at, rung);
     }
-}
-
-fn time_of(d: &Detail, frame: FrameNo) -> Timestamp {
-    d.frames.get(&frame).and_then(|f| f.time).unwrap_or(d.report.facts.first.time)
 }
 
 fn tcp(f: &FlowFacts) -> Vec<(At, Role, String)> {
@@ -150,20 +137,7 @@ fn tcp(f: &FlowFacts) -> Vec<(At, Role, String)> {
     out
 }
 
-fn same(m: &MessageFact, kind: Option<HandshakeType>, alert: Option<AlertDescription>) -> bool {
-    match m.kind {
-        MessageKind::Handshake(t) => kind == Some(t),
-        MessageKind::HelloRetryRequest => {
-            matches!(kind, Some(HandshakeType::SERVER_HELLO | HandshakeType::HELLO_RETRY_REQUEST))
-        }
-        MessageKind::Ssl2ClientHello | MessageKind::Ssl2ServerHello => kind.is_some(),
-        MessageKind::Alert(_, d) => d.is_some() && alert == d,
-        _ => false,
-    }
-}
-
-fn message(d: &Detail, m: &MessageFact, kept: Option<usize>) -> Arrow {
-    let f = &d.report.facts;
+fn message(f: &FlowFacts, m: &MessageFact, place: usize) -> Arrow {
     let from = f.role(m.side);
     Arrow {
         from,
@@ -174,7 +148,7 @@ fn message(d: &Detail, m: &MessageFact, kept: Option<usize>) -> Arrow {
         },
         says: says(f, m, from),
         encrypted: m.basis != Basis::Observed,
-        what: What::Message(m.kind, kept),
+        what: What::Message(m.kind, place),
     }
 }
 
@@ -227,7 +201,7 @@ fn says(f: &FlowFacts, m: &MessageFact, from: Role) -> String {
         MessageKind::Handshake(HandshakeType::CERTIFICATE) => match &f.of(from).certificates {
             Some(c) if c.mark.frame == m.mark.frame => match c.chain.first() {
                 None => "(empty)".into(),
-                Some(leaf) if c.chain.len() > 1 => format!("{} +{}", leaf.subject, c.chain.len() - 1),
+                Some(leaf) if c.chain.len() > 1 => format!("{} +{}", leaf.subject, c.chain.len().saturating_sub(1)),
                 Some(leaf) => leaf.subject.clone(),
             },
             _ => String::new(),
@@ -280,7 +254,7 @@ fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
         let total: u64 = list.iter().map(|(_, n)| u64::from(*n)).sum();
         let label = if list.len() > 1 { format!("{stage} ×{}", list.len()) } else { stage.to_owned() };
         let arrow =
-            Arrow { from: f.role(side), label, says: chrome::bytes(total), encrypted: true, what: What::Records(list) };
+            Arrow { from: f.role(side), label, says: layout::bytes(total), encrypted: true, what: What::Records(list) };
         out.push((at, arrow));
     }
     for side in [Side::A, Side::B] {
@@ -294,8 +268,8 @@ fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
         if let (true, Some((_, _, last))) = (more > 0, s.last_record) {
             let arrow = Arrow {
                 from: f.role(side),
-                label: format!("… {} more records", chrome::thousands(more)),
-                says: chrome::bytes(s.encrypted.bytes.saturating_sub(bytes)),
+                label: format!("… {} more records", layout::thousands(more)),
+                says: layout::bytes(s.encrypted.bytes.saturating_sub(bytes)),
                 encrypted: true,
                 what: What::Records(Vec::new()),
             };
@@ -307,7 +281,7 @@ fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
 
 /// `1 byte`, `1,460 bytes`.
 pub(crate) fn count(n: u64, what: &str) -> String {
-    format!("{} {what}{}", chrome::thousands(n), if n == 1 { "" } else { "s" })
+    format!("{} {what}{}", layout::thousands(n), if n == 1 { "" } else { "s" })
 }
 
 fn anomaly(a: &AnomalyKind) -> String {
@@ -350,8 +324,8 @@ pub(crate) struct Line {
 }
 
 /// The ladder as lines of a width: findings and notes take as many as they need.
-pub(crate) fn lines(rungs: &[Rung], d: &Detail, room: usize) -> Vec<Line> {
-    let cause = d.report.diagnosis.cause;
+pub(crate) fn lines(rungs: &[Rung], report: &FlowReport, room: usize) -> Vec<Line> {
+    let cause = report.diagnosis.cause;
     let mut out = Vec::new();
     for (n, r) in rungs.iter().enumerate() {
         let (sign, text) = match &r.kind {
@@ -360,7 +334,7 @@ pub(crate) fn lines(rungs: &[Rung], d: &Detail, room: usize) -> Vec<Line> {
                 continue;
             }
             Kind::Note(t) => ("┊", t.clone()),
-            Kind::Finding(i) => match d.report.diagnosis.findings.get(*i) {
+            Kind::Finding(i) => match report.diagnosis.findings.get(*i) {
                 Some(x) => {
                     let mut t = format!("{} ({}): {}", x.code, x.confidence.name(), x.title);
                     if cause == Some(x.code) && !x.remedy.is_empty() {
@@ -372,7 +346,7 @@ pub(crate) fn lines(rungs: &[Rung], d: &Detail, room: usize) -> Vec<Line> {
                 None => continue,
             },
         };
-        for (i, l) in chrome::wrap(&text, room.saturating_sub(2)).into_iter().enumerate() {
+        for (i, l) in layout::wrap(&text, room.saturating_sub(2)).into_iter().enumerate() {
             let text = if i == 0 { format!("{sign} {l}") } else { format!("  {l}") };
             out.push(Line { rung: n, text, head: i == 0 });
         }
@@ -381,19 +355,14 @@ pub(crate) fn lines(rungs: &[Rung], d: &Detail, room: usize) -> Vec<Line> {
 }
 
 /// The ladder as plain text, for a file.
-pub(crate) fn as_text(d: &Detail, rungs: &[Rung], width: usize) -> String {
-    let f = &d.report.facts;
-    let mut out = format!(
-        "flow {}  {} -> {}\n",
-        f.id,
-        super::row::endpoint(f.end(Role::Client)),
-        super::row::endpoint(f.end(Role::Server))
-    );
-    for l in lines(rungs, d, width) {
+pub(crate) fn as_text(report: &FlowReport, rungs: &[Rung], width: usize) -> String {
+    let f = &report.facts;
+    let mut out = format!("flow {}  {} -> {}\n", f.id, f.end(Role::Client), f.end(Role::Server));
+    for l in lines(rungs, report, width) {
         let Some(r) = rungs.get(l.rung) else { continue };
         match &r.kind {
             Kind::Arrow(a) => {
-                let at = r.time.map_or_else(String::new, |t| chrome::duration(t.us_since(f.first.time)));
+                let at = r.time.map_or_else(String::new, |t| layout::duration(t.us_since(f.first.time)));
                 let frame = r.frame.map_or_else(String::new, |n| format!("#{n}"));
                 out.push_str(&format!("{frame:>8} {at:>11}  {}\n", arrow_text(a, width)));
             }
@@ -411,8 +380,8 @@ pub(crate) fn arrow_text(a: &Arrow, room: usize) -> String {
         label.push_str("  ");
         label.push_str(&a.says);
     }
-    let label = chrome::cut(&label, room.saturating_sub(7));
-    let rest = room.saturating_sub(chrome::width(&label) + 5);
+    let label = layout::cut(&label, room.saturating_sub(7));
+    let rest = room.saturating_sub(layout::width(&label).saturating_add(5));
     match a.from {
         Role::Client => format!("{line}{line} {label} {}▶", line.repeat(rest)),
         Role::Server => format!("◀{} {label} {line}{line}", line.repeat(rest)),
