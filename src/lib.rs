@@ -26,6 +26,7 @@ pub mod diagnose;
 pub mod analyzer;
 pub mod ladder;
 pub mod report;
+pub mod compare;
 pub mod tui;
 pub mod fuzzing;
 pub mod cli;

@@ -417,3 +417,21 @@ fn findings_of_one_flow_have_fingerprints_of_their_own() {
         }
     }
 }
+
+#[test]
+fn every_field_of_a_comparison_is_in_some_report() {
+    let mut sections = BTreeSet::new();
+    let mut fields = BTreeSet::new();
+    for g in goldens() {
+        for flow in &g.report.flows {
+            for d in tlscope::compare::compare(flow, flow) {
+                assert!(d.equal && d.a == d.b && d.note.is_none(), "{}: {d:?}", g.name);
+                sections.insert(d.section);
+                fields.insert((d.section, d.name));
+            }
+        }
+    }
+    assert_eq!(sections.len(), 10, "{sections:?}");
+    // Only how TLS began after another protocol's command may be in none.
+    assert!(fields.len() >= 70, "{fields:?}");
+}
