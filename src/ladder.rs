@@ -35,8 +35,49 @@ pub(crate) struct Arrow {
     pub(crate) label: String,
     /// What it says, in a few words.
     pub(crate) says: String,
-    pub(crate) encrypted: bool,
+    pub(crate) stroke: Stroke,
     pub(crate) what: What,
+}
+
+/// How an arrow is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stroke {
+    /// In clear.
+    Clear,
+    /// Protected.
+    Encrypted,
+    /// Protected; what it is follows from its shape.
+    Inferred,
+    /// It should have come and did not.
+    Ghost,
+}
+
+impl Stroke {
+    const fn of(basis: Basis) -> Self {
+        match basis {
+            Basis::Observed => Self::Clear,
+            Basis::Decrypted => Self::Encrypted,
+            Basis::Inferred => Self::Inferred,
+        }
+    }
+
+    /// The line and the heads at its left and right end.
+    const fn signs(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Clear => ("─", "◀", "▶"),
+            Self::Encrypted | Self::Inferred => ("═", "◀", "▶"),
+            Self::Ghost => ("┄", "◁", "▷"),
+        }
+    }
+
+    /// What stands behind the arrow.
+    const fn tag(self) -> &'static str {
+        match self {
+            Self::Clear | Self::Encrypted => "",
+            Self::Inferred => " inferred",
+            Self::Ghost => " expected, not seen",
+        }
+    }
 }
 
 /// What an arrow stands for.
@@ -48,6 +89,8 @@ pub(crate) enum What {
     Message(MessageKind, usize),
     /// Protected records: length of each that is listed.
     Records(Vec<(FrameNo, u16)>),
+    /// Messages that did not come.
+    Ghost(Vec<MessageKind>),
 }
 
 /// The steps of a flow, in wire order; as many as the facts list.
@@ -59,7 +102,7 @@ pub(crate) fn rungs(report: &FlowReport) -> Vec<Rung> {
     };
     for (at, from, label) in tcp(f) {
         let order = if label.starts_with("SYN") { 0 } else { 9 };
-        let arrow = Arrow { from, label, says: String::new(), encrypted: false, what: What::Tcp };
+        let arrow = Arrow { from, label, says: String::new(), stroke: Stroke::Clear, what: What::Tcp };
         add(at.frame, Some(at.time), order, Kind::Arrow(arrow));
     }
     for side in [Side::A, Side::B] {
@@ -94,6 +137,7 @@ pub(crate) fn rungs(report: &FlowReport) -> Vec<Rung> {
     // Stable: messages of one frame stay in the order in which they stand in it.
     steps.sort_by_key(|(frame, order, _)| (*frame, *order));
     let mut out: Vec<Rung> = steps.into_iter().map(|(_, _, r)| r).collect();
+    add_ghosts(&mut out, f);
     for (list, n) in &f.omitted {
         let note = format!("{} more {list} are not listed", layout::thousands(*n));
         out.push(Rung { frame: None, time: None, kind: Kind::Note(note) });
@@ -101,6 +145,27 @@ pub(crate) fn rungs(report: &FlowReport) -> Vec<Rung> {
     place_findings(&mut out, &report.diagnosis.findings);
     out
 }
+
+/// What should have come stands where the handshake stopped: behind the last arrow of TLS, before the connection's end.
+fn add_ghosts(out: &mut Vec<Rung>, f: &FlowFacts) {
+    let at = out.iter().rposition(|r| matches!(&r.kind, Kind::Arrow(a) if !matches!(a.what, What::Tcp)));
+    let at = at.map_or(out.len(), |n| n.saturating_add(1));
+    let ghosts = f.expected().into_iter().map(|e| {
+        let labels: Vec<String> = e.messages.iter().map(|m| label(*m)).collect();
+        let arrow = Arrow {
+            from: e.role,
+            label: labels.join(JOINT),
+            says: String::new(),
+            stroke: Stroke::Ghost,
+            what: What::Ghost(e.messages),
+        };
+        Rung { frame: None, time: None, kind: Kind::Arrow(arrow) }
+    });
+    let _ = out.splice(at..at, ghosts);
+}
+
+/// Between the names of several messages of one arrow.
+const JOINT: &str = " · ";
 
 /// Findings go behind the last arrow that proves them; those without a place to the end.
 fn place_findings(out: &mut Vec<Rung>, findings: &[Finding]) {
@@ -147,7 +212,12 @@ fn message(f: &FlowFacts, m: &MessageFact, place: usize) -> Arrow {
             kind => label(kind),
         },
         says: says(f, m, from),
-        encrypted: m.basis != Basis::Observed,
+        stroke: match m.kind {
+            // That a record is protected is seen; only before TLS 1.3 does its outer type tell an alert.
+            MessageKind::Alert(_, None) if !f.is_tls13() => Stroke::Encrypted,
+            MessageKind::EncryptedHandshake if f.of(from).after_ccs != Some(m.mark) => Stroke::Encrypted,
+            _ => Stroke::of(m.basis),
+        },
         what: What::Message(m.kind, place),
     }
 }
@@ -253,8 +323,13 @@ fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
     for (at, side, stage, list) in runs {
         let total: u64 = list.iter().map(|(_, n)| u64::from(*n)).sum();
         let label = if list.len() > 1 { format!("{stage} ×{}", list.len()) } else { stage.to_owned() };
-        let arrow =
-            Arrow { from: f.role(side), label, says: layout::bytes(total), encrypted: true, what: What::Records(list) };
+        let arrow = Arrow {
+            from: f.role(side),
+            label,
+            says: layout::bytes(total),
+            stroke: Stroke::Encrypted,
+            what: What::Records(list),
+        };
         out.push((at, arrow));
     }
     for side in [Side::A, Side::B] {
@@ -270,7 +345,7 @@ fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
                 from: f.role(side),
                 label: format!("… {} more records", layout::thousands(more)),
                 says: layout::bytes(s.encrypted.bytes.saturating_sub(bytes)),
-                encrypted: true,
+                stroke: Stroke::Encrypted,
                 what: What::Records(Vec::new()),
             };
             out.push((last, arrow));
@@ -372,18 +447,25 @@ pub(crate) fn as_text(report: &FlowReport, rungs: &[Rung], width: usize) -> Stri
     out
 }
 
-/// An arrow of a given length.
+/// An arrow of a given length. Of several messages the first and the last are named where there is no room for all.
 pub(crate) fn arrow_text(a: &Arrow, room: usize) -> String {
-    let line = if a.encrypted { "═" } else { "─" };
+    let (line, left, right) = a.stroke.signs();
+    let tag = a.stroke.tag();
+    let room = room.saturating_sub(layout::width(tag));
     let mut label = a.label.clone();
     if !a.says.is_empty() {
         label.push_str("  ");
         label.push_str(&a.says);
     }
+    if layout::width(&label).saturating_add(7) > room
+        && let (Some((first, _)), Some((_, last))) = (a.label.split_once(JOINT), a.label.rsplit_once(JOINT))
+    {
+        label = format!("{first} … {last}");
+    }
     let label = layout::cut(&label, room.saturating_sub(7));
     let rest = room.saturating_sub(layout::width(&label).saturating_add(5));
     match a.from {
-        Role::Client => format!("{line}{line} {label} {}▶", line.repeat(rest)),
-        Role::Server => format!("◀{} {label} {line}{line}", line.repeat(rest)),
+        Role::Client => format!("{line}{line} {label} {}{right}{tag}", line.repeat(rest)),
+        Role::Server => format!("{left}{} {label} {line}{line}{tag}", line.repeat(rest)),
     }
 }

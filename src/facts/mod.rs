@@ -4,6 +4,7 @@
 //! reports read it. Lists are capped; what did not fit is counted.
 
 mod collect;
+mod expected;
 mod outcome;
 mod seen;
 
@@ -23,6 +24,7 @@ use crate::upgrade::Plain;
 use crate::x509::{Certificate, OcspResponse};
 
 pub use collect::Collector;
+pub use expected::Expected;
 pub use outcome::{EndedBy, How, Outcome, Phase};
 pub use seen::{Seen, Why};
 

@@ -9,6 +9,7 @@ use super::explain::{self, Text};
 use super::flow_view::{FlowView, Open, Opening};
 use super::list::List;
 use super::theme::Theme;
+use super::times::Times;
 use super::worker::{End, News, Progress};
 
 /// Below this width the panes of a flow become one.
@@ -107,6 +108,8 @@ pub(crate) struct App {
     pub(crate) ladder_share: u16,
     pub(crate) fields_share: u16,
     pub(crate) drag: Option<Border>,
+    /// What times of the ladder are counted from.
+    pub(crate) times: Times,
     pub(crate) effects: Vec<Effect>,
     pub(crate) quit: bool,
 }
@@ -132,6 +135,7 @@ impl App {
             ladder_share: 54,
             fields_share: 58,
             drag: None,
+            times: Times::default(),
             effects: Vec::new(),
             quit: false,
         }
@@ -299,7 +303,7 @@ impl App {
     }
 
     /// Columns of the ladder before its rails: frame number and time.
-    pub(crate) const LADDER_LEFT: usize = 20;
+    pub(crate) const LADDER_LEFT: usize = 22;
 
     /// Columns that an arrow may take.
     pub(crate) fn rails(&self) -> usize {

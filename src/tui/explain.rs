@@ -78,6 +78,21 @@ pub(crate) fn arrow(a: &Arrow) -> Text {
              alerts and data of the application; only sizes and order are visible without keys."
                 .into(),
         ),
+        What::Ghost(messages) => {
+            let mut text = Text::one(
+                format!("expected: {}", a.label),
+                format!(
+                    "The {} should have sent this next. The capture would have shown it, and it did not come before the \
+                     connection ended.",
+                    a.from
+                ),
+            );
+            text.paragraphs.extend(messages.iter().filter_map(|m| {
+                let MessageKind::Handshake(t) = m else { return None };
+                Some((crate::ladder::label(*m), t.explain().to_owned()))
+            }));
+            text
+        }
         What::Tcp => {
             let text = match a.label.as_str() {
                 l if l.starts_with("SYN, ACK") => "TCP: the server accepts the connection.",

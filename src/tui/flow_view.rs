@@ -59,6 +59,8 @@ pub(crate) struct Open {
     kept: Vec<Option<usize>>,
     pub(crate) cursor: usize,
     pub(crate) top: usize,
+    /// The step that times are counted from.
+    pub(crate) mark: Option<usize>,
     pub(crate) nodes: Vec<Node>,
     folded: BTreeSet<usize>,
     /// The chosen node.
@@ -79,6 +81,7 @@ impl Open {
             kept,
             cursor: 0,
             top: 0,
+            mark: None,
             nodes: Vec::new(),
             folded: BTreeSet::new(),
             field: 0,

@@ -151,6 +151,28 @@ fn one_flow() {
 }
 
 #[test]
+fn what_should_have_come_is_drawn() {
+    shot("ghosts-12", "guide/2-unknown-ca-12.pcapng", "<enter>");
+    shot("ghosts-hello", "guide/1-version-client-12-server-13.pcapng", "<enter>");
+    // Nothing is missing from a handshake that worked.
+    let mut app = loaded(&[MUTUAL], LARGE);
+    script(&mut app, MUTUAL, "<enter>");
+    assert!(!picture(&app).contains("expected, not seen"));
+}
+
+#[test]
+fn times_are_counted_from_where_one_wants() {
+    shot("times-previous", MUTUAL, "<enter>t");
+    shot("times-of-day", MUTUAL, "<enter>tt");
+    shot("times-mark", MUTUAL, "<enter>jjm");
+    let mut app = loaded(&[MUTUAL], LARGE);
+    script(&mut app, MUTUAL, "<enter>jjm");
+    assert!(picture(&app).contains("Δ mark"));
+    script(&mut app, MUTUAL, "m");
+    assert!(picture(&app).contains("Δ first"));
+}
+
+#[test]
 fn popups() {
     shot("help", MUTUAL, "?");
     shot("explain-finding", MISSING, "e");

@@ -12,6 +12,7 @@ use super::keymap::{self, Action};
 use super::list::Column;
 use super::popup;
 use super::row::Mark;
+use super::times::Times;
 use crate::ladder::Kind;
 
 impl App {
@@ -65,6 +66,8 @@ impl App {
             Action::Filter => self.begin_prompt(),
             Action::Smaller => self.resize(false),
             Action::Larger => self.resize(true),
+            Action::Times => self.turn_times(),
+            Action::Mark => self.mark_step(),
             Action::NextPane => self.turn(true),
             Action::PrevPane => self.turn(false),
             _ if self.flow.is_some() => self.flow_key(action),
@@ -379,6 +382,25 @@ impl App {
             }
             Pane::Ladder => self.ladder_share = step(self.ladder_share, 3, larger).clamp(20, 80),
             Pane::Fields | Pane::Bytes => self.fields_share = step(self.fields_share, 5, larger).clamp(15, 85),
+        }
+    }
+
+    fn turn_times(&mut self) {
+        self.times = self.times.next();
+        let marked = self.open().is_some_and(|o| o.mark.is_some());
+        self.say(format!("times: {}", self.times.name(marked)));
+    }
+
+    /// Times are counted from the step under the cursor; on the marked step itself, no longer.
+    fn mark_step(&mut self) {
+        let Some(o) = self.open_mut() else { return self.say("a mark is set in the ladder of a flow".into()) };
+        if o.mark == Some(o.cursor) {
+            o.mark = None;
+        } else if o.rung().is_some_and(|r| r.time.is_some()) {
+            o.mark = Some(o.cursor);
+            self.times = Times::First;
+        } else {
+            self.say("this line has no time: set the mark on an arrow".into());
         }
     }
 

@@ -1,13 +1,17 @@
 //! The ladder of one flow.
 
 use crate::diagnose::Severity;
-use crate::ladder::{Kind, Rung, arrow_text, lines};
+use crate::ladder::{Kind, Rung, Stroke, arrow_text, lines};
 use crate::span::Role;
 use crate::tui::app::{App, Pane};
 use crate::tui::chrome::{self, Canvas, cut};
 use crate::tui::flow_view::Opening;
 use crate::tui::row::endpoint;
 use crate::tui::theme::Paint;
+use crate::tui::times;
+
+/// Columns of a time.
+const TIME: usize = 12;
 
 /// Draws the pane.
 pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
@@ -19,7 +23,10 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
     if let Some(v) = r.version {
         title.push_str(&format!("  {v}"));
     }
-    let inside = c.frame(&title, focused);
+    let times = format!(" {} ", app.times.name(app.open().is_some_and(|o| o.mark.is_some())));
+    let right = usize::from(c.area.width).saturating_sub(chrome::width(&times) + 2);
+    let inside = c.frame(&cut(&title, right.saturating_sub(4)), focused);
+    c.put(right, 0, &times, Paint::Dim);
     let o = match &v.state {
         Opening::Ready(o) => o,
         Opening::Reading => {
@@ -39,7 +46,6 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
     let all = lines(&o.rungs, &o.detail.report, rails);
     c.scroll_mark(o.top, usize::from(inside.height), all.len());
     let mut c = c.part(inside);
-    let start = o.detail.report.facts.first.time;
     for (y, l) in all.iter().skip(o.top).take(usize::from(inside.height)).enumerate() {
         let Some(rung) = o.rungs.get(l.rung) else { continue };
         let x = App::LADDER_LEFT;
@@ -48,8 +54,12 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
             if let Some(f) = rung.frame {
                 c.put(1, y, &format!("{:>7}", format!("#{f}")), Paint::Dim);
             }
-            if let Some(t) = rung.time.filter(|_| is_arrow) {
-                c.put(9, y, &format!("{:>10}", chrome::duration(t.us_since(start))), Paint::Dim);
+            if is_arrow && let Some((text, late)) = times::label(o, l.rung, app.times) {
+                let text = format!("{text:>TIME$}");
+                c.put(App::LADDER_LEFT - TIME - 1, y, &text, if late { Paint::Warning } else { Paint::Dim });
+            }
+            if o.mark == Some(l.rung) {
+                c.put(App::LADDER_LEFT - 1, y, "◆", Paint::Bold);
             }
         }
         let paint = paint_of(app, rung);
@@ -73,6 +83,7 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
 
 fn paint_of(app: &App, r: &Rung) -> Paint {
     match &r.kind {
+        Kind::Arrow(a) if a.stroke == Stroke::Ghost => Paint::Dim,
         Kind::Arrow(a) if a.label.starts_with("fatal alert") => Paint::Error,
         Kind::Arrow(a) => match a.from {
             Role::Client => Paint::Client,
