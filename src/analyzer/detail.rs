@@ -202,8 +202,23 @@ pub fn detail(source: &mut dyn Source, which: &FlowRef, options: &Options) -> Re
         }
         let time = frame.time.unwrap_or(before);
         before = before.max(time);
+        let mark = Mark { frame: frame.no, time };
+        let of_flow = |src: Endpoint, dst: Endpoint| frame.no >= which.first && FlowKey::new(src, dst).0 == key;
         let seg = match decoder.decode(&frame) {
             Packet::Tcp(seg) => seg,
+            Packet::IcmpUnreachable(icmp) => {
+                let src = Endpoint { ip: icmp.src, port: icmp.src_port };
+                let dst = Endpoint { ip: icmp.dst, port: icmp.dst_port };
+                let side = side_of(&which.ends, src);
+                if icmp.tcp
+                    && of_flow(src, dst)
+                    && flow.as_mut().is_some_and(|f| f.unreachable(side, &icmp, mark))
+                    && frames.len() < limits::DETAIL_FRAMES
+                {
+                    frames.insert(frame.no, FrameBytes::of(&frame));
+                }
+                continue;
+            }
             // It may turn out to be a part of this flow when its last fragment comes.
             Packet::Skipped(Skip::FragmentHeld) => {
                 if fragments.len() < limits::FRAGMENT_DATAGRAMS {
@@ -215,10 +230,9 @@ pub fn detail(source: &mut dyn Source, which: &FlowRef, options: &Options) -> Re
         };
         let src = Endpoint { ip: seg.src, port: seg.src_port };
         let dst = Endpoint { ip: seg.dst, port: seg.dst_port };
-        if frame.no < which.first || FlowKey::new(src, dst).0 != key {
+        if !of_flow(src, dst) {
             continue;
         }
-        let mark = Mark { frame: frame.no, time };
         let ends = Endpoints { a: src, b: dst };
         let f = flow.get_or_insert_with(|| OpenFlow::new(which.id, 0, ends, mark));
         f.segment(side_of(&which.ends, src), &seg, mark, &mut certificates, &mut keeper);

@@ -30,7 +30,7 @@ use crate::diagnose::{self, Diagnosis, Policy};
 use crate::facts::FlowFacts;
 use crate::flow::{Endpoint, Endpoints, FlowIndex, FlowKey, FlowTable, Mark};
 use crate::limits;
-use crate::packet::{Decoder, Packet, Segment, Skip, TcpFlags};
+use crate::packet::{Decoder, IcmpUnreachable, Packet, Segment, Skip, TcpFlags};
 use crate::span::{FrameNo, Side, Timestamp};
 use crate::x509;
 
@@ -146,7 +146,11 @@ impl Analyzer {
                 }
                 self.segment(&segment, Mark { frame: frame.no, time });
             }
-            Packet::Udp(_) | Packet::IcmpUnreachable(_) => self.decoded = self.decoded.saturating_add(1),
+            Packet::Udp(_) => self.decoded = self.decoded.saturating_add(1),
+            Packet::IcmpUnreachable(icmp) => {
+                self.decoded = self.decoded.saturating_add(1);
+                self.unreachable(&icmp, Mark { frame: frame.no, time });
+            }
             Packet::Skipped(why) => {
                 if why == Skip::UnsupportedLink {
                     self.unsupported.get_or_insert((frame.link, frame.no));
@@ -307,6 +311,18 @@ impl Analyzer {
             self.table.closing(i, mark.time);
         }
         self.relieve(i);
+    }
+
+    /// An ICMP message is told to the connection whose packet it quotes.
+    fn unreachable(&mut self, icmp: &IcmpUnreachable, mark: Mark) {
+        let src = Endpoint { ip: icmp.src, port: icmp.src_port };
+        let (key, _) = FlowKey::new(src, Endpoint { ip: icmp.dst, port: icmp.dst_port });
+        if icmp.tcp
+            && let Some(i) = self.table.find(&key, mark.time)
+            && let Some(flow) = self.table.get_mut(i)
+        {
+            flow.unreachable(flow.side_of(src), icmp, mark);
+        }
     }
 
     /// Too much is held for out-of-order data of all flows together: this flow, which just added to it, gives up its hole.

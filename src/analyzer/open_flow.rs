@@ -4,7 +4,7 @@ use super::side_of;
 use crate::facts::{Collector, FlowFacts};
 use crate::flow::{Connection, Endpoint, Endpoints, Mark, Payload, StreamEvent};
 use crate::limits;
-use crate::packet::Segment;
+use crate::packet::{IcmpUnreachable, Segment};
 use crate::span::{Pair, Side};
 use crate::tls::{Event, Events, Session};
 use crate::x509;
@@ -111,6 +111,15 @@ impl OpenFlow {
         if s.facts.is_complete() {
             self.conn.forget_history();
         }
+    }
+
+    /// An ICMP message about a packet of `side`. True when it belongs to this connection.
+    pub(crate) fn unreachable(&mut self, side: Side, icmp: &IcmpUnreachable, mark: Mark) -> bool {
+        let ours = self.conn.unreachable(side, icmp, mark);
+        if ours {
+            self.last = mark;
+        }
+        ours
     }
 
     pub(crate) fn is_parked(&self) -> bool {

@@ -280,7 +280,7 @@ mod tests {
             (rst(hello(), Side::A), "rst-during-hello"),
         ] {
             let mut f = f;
-            f.tcp.data_acked[Side::A] = false;
+            f.tcp.acked[Side::A] = 0;
             assert_eq!(told(&f).cause, Some(code));
             assert!(find(&established(server_flight(vec![leaf()])), code).is_none());
         }

@@ -174,7 +174,7 @@ fn closed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn silent(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hello = unanswered(f)?;
-    if !f.tcp.data_acked[f.side(Role::Client)] {
+    if f.tcp.acked[f.side(Role::Client)] == 0 {
         return None;
     }
     let (end, how) = match f.ended_by() {
@@ -201,7 +201,7 @@ fn silent(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 fn not_acked(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hello = unanswered(f)?;
     let client = f.of(Role::Client);
-    if f.tcp.data_acked[f.side(Role::Client)] || client.retransmitted < 2 {
+    if f.tcp.acked[f.side(Role::Client)] > 0 || client.retransmitted < 2 {
         return None;
     }
     let size = f.client_hello.as_ref().map_or(0, |h| h.message.length);
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn nothing_is_acknowledged() {
         let mut f = late(hello());
-        f.tcp.data_acked[Side::A] = false;
+        f.tcp.acked[Side::A] = 0;
         f.sides[Side::A].retransmitted = 5;
         assert_eq!(told(&f).cause, Some("client-hello-not-acked"));
         assert!(find(&late(hello()), "client-hello-not-acked").is_none());

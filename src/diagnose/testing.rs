@@ -30,7 +30,7 @@ pub(super) fn hello() -> FlowFacts {
     f.tcp.syn_ack[Side::B] = Some(Sightings { first: mark(2), last: mark(2), count: 1 });
     f.tcp.packets = crate::span::Pair::new(3, 3);
     f.tcp.data[Side::A] = Some(mark(4));
-    f.tcp.data_acked[Side::A] = true;
+    f.tcp.acked[Side::A] = 209;
     f.tcp.opened = true;
     f.sides[Side::A].start = Some((Start::Tls, mark(4)));
     f.sides[Side::A].saw_syn = true;

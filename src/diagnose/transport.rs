@@ -1,9 +1,16 @@
 //! Before TLS: connections that were refused, not answered, or opened for nothing.
 
+use std::net::IpAddr;
+
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::FlowFacts;
+use crate::flow::Unreachable;
 use crate::span::Side;
 use crate::tls::Start;
+
+/// A SYN-ACK that is repeated sooner was not repeated by a timer (RFC 6298, section 2: 1 s, Linux: 1 s, at least 200 ms
+/// everywhere).
+const TIMER_US: u64 = 200_000;
 
 const PROBE: &str = "  nc -vz HOST PORT\n  traceroute -T -p PORT HOST";
 
@@ -39,6 +46,36 @@ pub(super) const RULES: &[Rule] = &[
         refused,
     ),
     new(
+        "tcp-icmp-unreachable",
+        Severity::Error,
+        61,
+        "The network says that the server cannot be reached",
+        page(
+            "The client's SYN was answered by an ICMP \"destination unreachable\" that quotes it, and by nothing else.",
+            "A firewall rejects (administratively prohibited; iptables REJECT says port unreachable), a router knows no way, or the machine does not answer its neighbours. A problem before TLS.",
+            "Certain that it was said; the message names who said it.",
+            "Look at the device with the address that the message comes from: its rules (iptables -S, nft list ruleset, security groups, Kubernetes NetworkPolicy) or its routes (ip route get ADDRESS).",
+            "  nc -vz HOST PORT\n  traceroute -n -T -p PORT HOST\n  ip route get ADDRESS",
+            "RFC 792; RFC 1812, section 5.2.7.1; RFC 4443, section 3.1",
+        ),
+        unreachable,
+    ),
+    new(
+        "tcp-accept-backlog",
+        Severity::Warning,
+        0,
+        "The server's queue of new connections seems to be full",
+        page(
+            "The client answered the server's SYN-ACK and sent data, yet the server repeated its SYN-ACK.",
+            "When the queue behind listen() is full, Linux drops the client's acknowledgement and repeats the SYN-ACK after a second: connecting takes seconds, or fails. Too few workers accept, or the queue is too short.",
+            "Likely. The acknowledgement and the data may also have been lost between this point and the server.",
+            "Let the program accept faster (more workers), and lengthen its queue: nginx listen … backlog=, Java ServerSocket(port, backlog), Go uses net.core.somaxconn; sysctl net.core.somaxconn.",
+            "  ss -ltn   (Recv-Q against Send-Q of the port)\n  nstat -az TcpExtListenOverflows TcpExtListenDrops",
+            "RFC 9293, section 3.5; listen(2)",
+        ),
+        backlog,
+    ),
+    new(
         "tcp-half-open-no-data",
         Severity::Info,
         0,
@@ -64,7 +101,7 @@ fn syn_timeout(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let syn = f.tcp.syn[opener]?;
     let answered = f.tcp.packets[opener.other()] > 0;
     // Two SYNs may be all that the capture had time for; one may have been answered behind its end.
-    if answered || syn.count < 3 || !nothing_said(f) || f.evicted {
+    if answered || syn.count < 3 || !nothing_said(f) || f.evicted || f.tcp.unreachable[opener].is_some() {
         return None;
     }
     let detail = format!(
@@ -81,6 +118,66 @@ fn syn_timeout(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         words::end(f.ends.of(opener.other()))
     );
     Some(Hit::new(detail, remedy).at(syn.first).at(syn.last).blame(Blame::Network))
+}
+
+/// What the code of an ICMP message says (RFC 792; RFC 1122, section 3.2.2.1; RFC 1812, section 5.2.7.1; RFC 4443,
+/// section 3.1).
+fn reason(u: &Unreachable) -> &'static str {
+    match (u.from, u.code) {
+        (IpAddr::V4(_), 9 | 10 | 13) | (IpAddr::V6(_), 1) => "administratively prohibited",
+        (IpAddr::V4(_), 0 | 6 | 11) | (IpAddr::V6(_), 0) => "no route to that network",
+        (IpAddr::V4(_), 1 | 7 | 12) | (IpAddr::V6(_), 3) => "the host cannot be reached",
+        (IpAddr::V4(_), 2) => "the host does not know the protocol",
+        (IpAddr::V4(_), 3) | (IpAddr::V6(_), 4) => "port unreachable",
+        (IpAddr::V6(_), 2) => "beyond the scope of the source address",
+        (IpAddr::V6(_), 5) => "the source address is not permitted",
+        (IpAddr::V6(_), 6) => "rejected by a route",
+        _ => "destination unreachable",
+    }
+}
+
+fn unreachable(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let opener = f.tcp.opener()?;
+    let syn = f.tcp.syn[opener]?;
+    let u = f.tcp.unreachable[opener]?;
+    // Such a message may be a passing one: a client that goes on and is answered has reached the server.
+    if f.tcp.packets[opener.other()] > 0 || !nothing_said(f) {
+        return None;
+    }
+    let to = f.ends.of(opener.other());
+    let who = if u.from == to.ip { "the host itself".to_owned() } else { u.from.to_string() };
+    let detail = format!(
+        "The SYN of {} to {} (frame {}) was answered in frame {} by {who} with ICMP code {}: {}.",
+        words::end(f.ends.of(opener)),
+        words::end(to),
+        syn.first.frame,
+        u.mark.frame,
+        u.code,
+        reason(&u)
+    );
+    let remedy = format!("On the network: look at the rules and routes of {}; check address and port.", u.from);
+    Some(Hit::new(detail, remedy).at(syn.first).at(u.mark).blame(Blame::Network))
+}
+
+fn backlog(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let opener = f.tcp.opener()?;
+    let again = f.tcp.syn_ack[opener.other()].filter(|s| s.count > 1)?;
+    let data = f.tcp.data[opener].filter(|d| (again.first.frame..again.last.frame).contains(&d.frame))?;
+    let waited = again.last.time.us_since(data.time);
+    if waited < TIMER_US {
+        return None;
+    }
+    let detail = format!(
+        "{} sent its SYN-ACK {} times (frames {} to {}), the last time {} after the client's first data (frame {}).",
+        words::end(f.ends.of(opener.other())),
+        again.count,
+        again.first.frame,
+        again.last.frame,
+        words::duration(waited),
+        data.frame
+    );
+    let remedy = "On the server: see whether the queue overflows (ss -ltn, nstat -az TcpExtListenOverflows); add workers or lengthen it (listen backlog, net.core.somaxconn).";
+    Some(Hit::new(detail, remedy).at(again.first).at(data).at(again.last).likely().blame(Blame::Server))
 }
 
 fn refused(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -123,9 +220,9 @@ fn no_data(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{fin, find, hello, mark, told};
+    use super::super::testing::{established, fin, find, hello, leaf, mark, server_flight, told};
     use crate::facts::FlowFacts;
-    use crate::flow::Sightings;
+    use crate::flow::{Sightings, Unreachable};
     use crate::span::Side;
 
     /// A connection on which nothing was said.
@@ -158,6 +255,34 @@ mod tests {
         assert_eq!(told(&f).cause, Some("tcp-refused"));
         f.tcp.refused = false;
         assert!(find(&f, "tcp-refused").is_none());
+    }
+
+    #[test]
+    fn a_router_answers() {
+        let mut f = mute();
+        f.tcp.syn_ack = Default::default();
+        f.tcp.packets = crate::span::Pair::new(4, 0);
+        f.tcp.syn[Side::A] = Some(Sightings { first: mark(1), last: mark(7000), count: 4 });
+        f.tcp.unreachable[Side::A] =
+            Some(Unreachable { mark: mark(2), from: [198, 51, 100, 1].into(), code: 13, mtu: None });
+        let d = told(&f);
+        assert_eq!(d.cause, Some("tcp-icmp-unreachable"));
+        assert!(d.findings[0].detail.contains("198.51.100.1") && d.findings[0].detail.contains("prohibited"));
+        assert!(find(&f, "tcp-syn-timeout").is_none());
+        // The client tried again and was answered.
+        f.tcp.packets[Side::B] = 1;
+        assert!(find(&f, "tcp-icmp-unreachable").is_none());
+    }
+
+    #[test]
+    fn a_full_queue() {
+        let mut f = established(server_flight(vec![leaf()]));
+        let twice = |last| Some(Sightings { first: mark(2), last: mark(last), count: 2 });
+        f.tcp.syn_ack[Side::B] = twice(1002);
+        assert!(find(&f, "tcp-accept-backlog").is_some_and(|x| x.detail.contains("998 ms")));
+        // Answered before the client had sent anything: its acknowledgement was lost or late.
+        f.tcp.syn_ack[Side::B] = twice(3);
+        assert!(find(&f, "tcp-accept-backlog").is_none());
     }
 
     #[test]

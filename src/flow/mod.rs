@@ -14,4 +14,4 @@ pub use history::Conflict;
 pub use key::{Endpoint, Endpoints, FlowKey};
 pub use stream::{Assembler, Payload, StreamCounts, StreamEvent};
 pub use table::{FlowIndex, FlowTable};
-pub use tcp::{Connection, Mark, Sightings, TcpFacts};
+pub use tcp::{Connection, Mark, Sightings, TcpFacts, Unreachable};

@@ -2,7 +2,10 @@
 
 use smallvec::SmallVec;
 
-use crate::packet::{Segment, TcpFlags};
+use std::net::IpAddr;
+
+use crate::limits;
+use crate::packet::{IcmpUnreachable, Segment, TcpFlags};
 use crate::span::{FrameNo, Pair, Side, Timestamp};
 
 use super::key::Endpoints;
@@ -28,7 +31,20 @@ pub struct Sightings {
     pub count: u32,
 }
 
-/// What the TCP headers of a connection said.
+/// An ICMP message that packets of a side did not get through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreachable {
+    /// When.
+    pub mark: Mark,
+    /// Who said so: a router, a firewall or the host itself.
+    pub from: IpAddr,
+    /// ICMP's code (RFC 792; RFC 1812, section 5.2.7.1), or ICMPv6's (RFC 4443, section 3.1) where `from` is IPv6.
+    pub code: u8,
+    /// The packet was too big for a link, which takes so many bytes (0: not said).
+    pub mtu: Option<u32>,
+}
+
+/// What the TCP headers of a connection said, and ICMP messages about it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TcpFacts {
     /// SYN without ACK, per side.
@@ -61,8 +77,12 @@ pub struct TcpFacts {
     pub duplicates: u32,
     /// First packet that the snap length cut.
     pub cut: Option<FrameNo>,
-    /// Largest acknowledgement of a side's first data by the peer was seen.
-    pub data_acked: Pair<bool>,
+    /// Bytes of a side's stream that the peer acknowledged, while the payload was looked at.
+    pub acked: Pair<u64>,
+    /// The first word that a side's packets do not reach the peer.
+    pub unreachable: Pair<Option<Unreachable>>,
+    /// The first word that a side's packets are too big for a link on the way.
+    pub too_big: Pair<Option<Unreachable>>,
 }
 
 impl TcpFacts {
@@ -230,8 +250,9 @@ impl Connection {
             peer.ack(seg.ack, mark.frame, &mut |e| sink(side.other(), e));
             // Distance 0 is "everything that was handed on".
             let d = peer.distance(seg.ack).unwrap_or(i64::MIN);
-            if d.unsigned_abs() <= before.max(1) && d > before.cast_signed().saturating_neg() {
-                self.facts.data_acked[side.other()] = true;
+            if let Some(acked) = before.checked_add_signed(d).filter(|a| *a <= before.saturating_mul(2)) {
+                let most = &mut self.facts.acked[side.other()];
+                *most = acked.max(*most);
             }
         }
         if !seg.payload.is_empty() || seg.wire_len > 0 {
@@ -244,6 +265,24 @@ impl Connection {
                 s[i].fin(end, mark.frame);
             }
         }
+    }
+
+    /// Takes in an ICMP message that quotes a packet of `side`. False when it cannot be about this connection: its
+    /// sequence number is none that the side used, as in forged ones (RFC 5927, section 4.1).
+    pub fn unreachable(&mut self, side: Side, icmp: &IcmpUnreachable, mark: Mark) -> bool {
+        let far = |d: i64| d.unsigned_abs() > limits::TCP_WINDOW;
+        let forged =
+            icmp.seq.is_some_and(|seq| match (self.stream(side).and_then(|s| s.distance(seq)), self.isn[side]) {
+                (Some(d), _) => far(d),
+                (None, Some(isn)) => far(i64::from(seq.wrapping_sub(isn).cast_signed())),
+                (None, None) => false,
+            });
+        if forged || self.facts.packets[side] == 0 {
+            return false;
+        }
+        let said = if icmp.mtu.is_some() { &mut self.facts.too_big } else { &mut self.facts.unreachable };
+        said[side].get_or_insert(Unreachable { mark, from: icmp.from, code: icmp.code, mtu: icmp.mtu });
+        true
     }
 
     fn is_duplicate(&mut self, i: Side, seg: &Segment<'_>, time: Timestamp) -> bool {

@@ -34,7 +34,7 @@ pub enum Packet<'a> {
     Tcp(Segment<'a>),
     /// A UDP datagram.
     Udp(Datagram<'a>),
-    /// An ICMP or ICMPv6 "destination unreachable" that quotes a TCP or UDP packet.
+    /// An ICMP or ICMPv6 "destination unreachable" or "packet too big" that quotes a TCP or UDP packet.
     IcmpUnreachable(IcmpUnreachable),
     /// Nothing for the flows, and why.
     Skipped(Skip),

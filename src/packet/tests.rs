@@ -341,6 +341,7 @@ fn icmp_names_the_flow_it_is_about() {
         src_port: 40000,
         dst_port: 443,
         seq: Some(0xfffffff0),
+        mtu: None,
     };
     match Decoder::new().decode(&frame(1, LinkType::RAW, &outer)) {
         Packet::IcmpUnreachable(i) => assert_eq!(i, want),
@@ -363,10 +364,22 @@ fn icmp_names_the_flow_it_is_about() {
         .unwrap();
     match Decoder::new().decode(&frame(1, LinkType::RAW, &outer)) {
         Packet::IcmpUnreachable(i) => {
-            assert_eq!((i.code, i.src, i.dst, i.seq), (4, SRC6.into(), DST6.into(), Some(5)));
+            assert_eq!((i.code, i.src, i.dst, i.seq, i.mtu), (4, SRC6.into(), DST6.into(), Some(5), None));
         }
         other => panic!("{other:?}"),
     }
+    let mtu = |outer: &[u8]| match Decoder::new().decode(&frame(1, LinkType::RAW, outer)) {
+        Packet::IcmpUnreachable(i) => i.mtu,
+        other => panic!("{other:?}"),
+    };
+    let mut outer = Vec::new();
+    let v4 = PacketBuilder::ipv4([198, 51, 100, 1], SRC, 64).icmpv4_raw(3, 4, [0, 0, 5, 0x14]);
+    v4.write(&mut outer, &inner).unwrap();
+    assert_eq!(mtu(&outer), Some(1300));
+    let mut outer = Vec::new();
+    let v6 = PacketBuilder::ipv6(DST6.octets(), SRC6.octets(), 64).icmpv6_raw(2, 0, [0, 0, 5, 0x14]);
+    v6.write(&mut outer, &tcp6(DATA)).unwrap();
+    assert_eq!(mtu(&outer), Some(1300));
 }
 
 /// Fragments of an IPv4 packet without options, `step` bytes each, as frames of raw IP.

@@ -49,7 +49,8 @@ impl TcpFlags {
     }
 }
 
-/// An ICMP (type 3) or ICMPv6 (type 1) "destination unreachable" and the packet it quotes.
+/// An ICMP (type 3) or ICMPv6 (type 1) "destination unreachable", or an ICMPv6 "packet too big" (type 2), and the packet
+/// it quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IcmpUnreachable {
     /// Who says so: a router, a firewall or the host.
@@ -70,6 +71,8 @@ pub struct IcmpUnreachable {
     pub dst_port: u16,
     /// Sequence number of a quoted TCP segment, where the quote reaches that far.
     pub seq: Option<u32>,
+    /// The packet was too big for the next link, which takes so many bytes (0: not said). ICMP code 4, ICMPv6 type 2.
+    pub mtu: Option<u32>,
 }
 
 /// Bytes of `at..end` that were captured, and the offset they begin at.
@@ -164,9 +167,13 @@ pub(super) fn udp<'a>(buf: Buf<'a>, ip: &Ip, vlans: Vlans, pieces: &'a [Piece]) 
 pub(super) fn icmp(buf: Buf<'_>, outer: &Ip) -> Result<IcmpUnreachable, Skip> {
     let other = Skip::NotTcpOrUdp(outer.protocol);
     let h = buf.take::<ICMP_HEADER>(outer.at, outer.end, "ICMP header").map_err(|_| other)?;
-    if !matches!((outer.protocol, h[0]), (ip::ICMP, 3) | (ip::ICMPV6, 1)) {
-        return Err(other);
-    }
+    let mtu = match (outer.protocol, h[0], h[1]) {
+        // RFC 1191, section 4; RFC 4443, section 3.2.
+        (ip::ICMP, 3, 4) => Some(u32::from(u16::from_be_bytes([h[6], h[7]]))),
+        (ip::ICMPV6, 2, _) => Some(u32::from_be_bytes([h[4], h[5], h[6], h[7]])),
+        (ip::ICMP, 3, _) | (ip::ICMPV6, 1, _) => None,
+        _ => return Err(other),
+    };
     let at = outer.at.saturating_add(ICMP_HEADER);
     // routers quote only the beginning: what the quoted header says of the length is not held against it
     let quote = Buf { data: cut(buf, at, outer.end).0, wire: usize::MAX };
@@ -191,6 +198,7 @@ pub(super) fn icmp(buf: Buf<'_>, outer: &Ip) -> Result<IcmpUnreachable, Skip> {
         src_port: u16::from_be_bytes([a, b]),
         dst_port: u16::from_be_bytes([c, d]),
         seq: seq.map(|h| u32::from_be_bytes([h[4], h[5], h[6], h[7]])),
+        mtu,
     })
 }
 

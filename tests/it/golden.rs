@@ -63,12 +63,10 @@ const NOT_YET: &[(&str, &[&str], &str)] = &[
     ("transport/rst-after-data-13", &["client_auth"], INFERENCE),
     ("good/early-data-13", &["each[1].findings", "each[2].findings"], NO_RULE),
     ("good/post-handshake-auth-13", &["findings"], NO_RULE),
-    ("transport/icmp-prohibited", &["flows"], ICMP),
 ];
 
 const INFERENCE: &str = "what TLS 1.3 protects is not concluded from the shape of its records yet";
 const NO_RULE: &str = "there is no rule for it yet";
-const ICMP: &str = "ICMP messages are read, but not told to the flow they speak of yet";
 
 /// Keys of `[expect]` about the file, or not about a report at all.
 const OF_THE_FILE: &[&str] = &["complete", "flows", "each", "words"];
@@ -222,7 +220,6 @@ const FUTURE: &[&str] = &[
     "early-data-accepted",
     "early-data-rejected",
     "post-handshake-auth-requested",
-    "tcp-icmp-unreachable",
 ];
 
 #[test]
