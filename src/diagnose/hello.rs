@@ -8,6 +8,7 @@ use crate::facts::{FlowFacts, How, Outcome};
 use crate::flow::Mark;
 use crate::span::Role;
 use crate::text;
+use crate::upgrade::Plain;
 
 const CONNECT: &str = "  openssl s_client -connect HOST:PORT -servername NAME -msg </dev/null";
 
@@ -151,6 +152,10 @@ fn offer(f: &FlowFacts) -> String {
 
 fn closed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hello = unanswered(f)?;
+    // What stood before the ClientHello explains more: see `proxy-protocol-unexpected`.
+    if f.of(Role::Client).upgraded_from == Some(Plain::ProxyHeader) {
+        return None;
+    }
     let r = refusal(f).filter(|r| r.role == Role::Server && matches!(r.how, How::Fin | How::Rst))?;
     // An RST against the server's own earlier packets is told by its own rule.
     let how = if r.how == How::Fin { "closed the connection (FIN)" } else { "reset the connection (RST)" };

@@ -19,6 +19,7 @@ mod malformed;
 mod negotiation;
 mod page;
 mod peer_error;
+mod proxy;
 mod refusal;
 mod revocation;
 mod server_cert;
@@ -323,6 +324,7 @@ const FAMILIES: &[&[Rule]] = &[
     capture::RULES,
     transport::RULES,
     wrong_protocol::RULES,
+    proxy::RULES,
     hello::RULES,
     negotiation::RULES,
     peer_error::RULES,
@@ -343,7 +345,7 @@ const FAMILIES: &[&[Rule]] = &[
 ];
 
 /// Families whose rules speak of connections without TLS too.
-const BELOW_TLS: &[&[Rule]] = &[transport::RULES, wrong_protocol::RULES];
+const BELOW_TLS: &[&[Rule]] = &[transport::RULES, wrong_protocol::RULES, proxy::RULES];
 
 /// All rules.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {

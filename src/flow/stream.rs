@@ -32,7 +32,7 @@ pub struct Payload<'a> {
 
 impl<'a> Payload<'a> {
     /// Without its first `n` bytes.
-    pub(super) fn skip(self, n: usize) -> Self {
+    pub fn skip(self, n: usize) -> Self {
         Self {
             bytes: self.bytes.get(n..).unwrap_or(&[]),
             off: self.off.saturating_add(u32::try_from(n).unwrap_or(u32::MAX)),

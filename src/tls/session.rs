@@ -208,7 +208,9 @@ impl Session {
     fn look_for_upgrade(&mut self, side: Side, p: Payload<'_>, out: &mut impl Events) {
         let peer_is_tls = matches!(self.sides[side.other()].phase, Phase::Tls);
         let d = &mut self.sides[side];
-        d.plain_bytes = d.plain_bytes.saturating_add(p.bytes.len());
+        let header = if d.plain_bytes == 0 { upgrade::proxy_header_len(p.bytes).unwrap_or(0) } else { 0 };
+        let p = p.skip(header);
+        d.plain_bytes = d.plain_bytes.saturating_add(header).saturating_add(p.bytes.len());
         if d.plain_bytes > limits::UPGRADE_BYTES || !upgrade::begins_tls(p.bytes, peer_is_tls) {
             return;
         }
@@ -252,7 +254,7 @@ impl Session {
         first.extend_from_slice(p.bytes.get(..PROBE_BYTES.saturating_sub(first.len())).unwrap_or(p.bytes));
         let verdict = upgrade::recognise(&first, d.mid_stream || peer_is_tls);
         // A direction that starts inside a record may still be read from the next record on.
-        let lost = d.mid_stream && matches!(verdict, Verdict::Not(Plain::Binary | Plain::Text));
+        let lost = d.mid_stream && matches!(verdict, Verdict::Not(Plain::Binary | Plain::Text | Plain::Dtls));
         let start = match verdict {
             Verdict::Unsure if first.len() < PROBE_BYTES => {
                 let at = Payload { bytes: &[], frame: p.frame, off: p.off, time: p.time };

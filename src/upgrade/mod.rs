@@ -3,7 +3,7 @@
 
 mod plain;
 
-pub use plain::Plain;
+pub use plain::{Plain, proxy_header_len};
 
 /// What the first bytes of a stream are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

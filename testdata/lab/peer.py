@@ -188,6 +188,14 @@ def probe(port):
     plain.close()
 
 
+def say(port, text):
+    """Says one line of another protocol and waits for the answer."""
+    plain = connect(port)
+    plain.sendall(text.encode() + b"\r\n")
+    read_some(plain)
+    plain.close()
+
+
 def smtp_to_tls(port):
     """A STARTTLS client on a port with TLS from the first byte: waits for a greeting, then tries EHLO."""
     plain = connect(port)

@@ -22,6 +22,8 @@ const NOT_IN_CAPTURES: &[(&str, &str)] = &[
     ("capture-limit-reached", "capture.rs"),
     ("rst-injected-suspected", "capture.rs"),
     ("plaintext-to-tls-port", "wrong_protocol.rs"),
+    ("dtls-on-tls-port", "wrong_protocol.rs"),
+    ("quic-on-tls-port", "wrong_protocol.rs"),
     ("client-hello-not-acked", "hello.rs"),
     ("sni-is-ip", "hello.rs"),
     ("sni-invalid", "hello.rs"),

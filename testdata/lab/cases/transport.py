@@ -4,6 +4,7 @@ import subprocess
 
 from .. import relay, wire
 from ..case import ENV, Case, curl, peer, s_client, s_client_typed, s_server
+from .damaged import payload, recorded
 
 NEVER = {"requested": False, "certificate": "none"}
 TLS12 = ["--tls-max", "1.2"]
@@ -60,7 +61,19 @@ def unreachable():
     return talk.packets + [(wire.START_NS + 2 * MS, answer, "server")], ["packets written by hand"]
 
 
+def backlog():
+    """A full accept queue as Linux treats it: the client's ACK and data are dropped, the SYN-ACK is repeated after a second."""
+    packets = recorded("good/one-way-12")
+    hello = next(at for at, (_, packet, side) in enumerate(packets) if side == "client" and payload(packet))
+    first = packets[0][0]
+    again = [(first + ms * MS, *packets[at][1:]) for ms, at in ((210, hello), (640, hello), (1000, 1), (1001, 2), (1500, hello))]
+    later = [(time_ns + 1500 * MS, packet, side) for time_ns, packet, side in packets[hello + 1:]]
+    return packets[:hello + 1] + again + later, ["good/one-way-12.pcapng, with retransmissions put in by testdata/lab/cases/transport.py"]
+
+
 HAND = [
+    Case("transport/accept-backlog", "The server's accept queue is full at first: it repeats its SYN-ACK after the client has sent data",
+         None, None, {"outcome": "established", "findings": ["tcp-accept-backlog"], "no_errors": True}, build=backlog),
     Case("transport/refused", "Nothing listens on the port: the SYN is answered by a reset", None, None,
          none("tcp-refused"), build=refused),
     Case("transport/unanswered-syn", "Nobody answers the SYN: a firewall, a wrong route, a host that is down", None, None,
@@ -84,6 +97,10 @@ SERVERS = [
          python_server("silent"), curl("--max-time", "2"), failed("server-hello-timeout", ["timed out"])),
     Case("transport/plain-http-to-tls", "A client speaks plain HTTP to a TLS port", s_server(), curl(scheme="http", root=None),
          none("plaintext-http-to-tls-port", ["http request"])),
+    Case("transport/proxy-header-to-tls", "A load balancer's PROXY protocol header goes to a TLS server that does not expect it",
+         s_server(), curl("--haproxy-protocol"), failed("proxy-protocol-unexpected", ["wrong version number"])),
+    Case("transport/ssh-to-tls", "An SSH client's banner goes to a TLS port", s_server(), peer("say", "SSH-2.0-OpenSSH_9.2"),
+         none("ssh-on-tls-port"), sport=443),
     Case("transport/tls-to-plain-http", "A client speaks TLS to a plain HTTP port",
          ["node", "-e", 'require("http").createServer().listen({server},"127.0.0.1",()=>console.log("ACCEPT"))'], curl(),
          failed("tls-to-plaintext-port", ["wrong version number"])),
