@@ -3,7 +3,7 @@
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::FlowFacts;
 use crate::tls::names::CipherSuite;
-use crate::tls::names::{Hash, Mac};
+use crate::tls::names::{Hash, KeyExchange, Mac};
 
 const LIST: &str = "  openssl s_client -connect HOST:PORT -servername NAME -cipher SUITE -tls1_2 </dev/null\n  nmap --script ssl-enum-ciphers -p PORT HOST";
 const FIX: &str = "Allow only AEAD suites with ephemeral keys. nginx: ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20; Apache: SSLCipherSuite; Java: jdk.tls.disabledAlgorithms; OpenSSL: CipherString in openssl.cnf. TLS 1.3 has no weak ones.";
@@ -131,6 +131,21 @@ pub(super) const RULES: &[Rule] = &[
         cbc_sha1,
     ),
     new(
+        "cipher-cbc",
+        Severity::Info,
+        0,
+        "A CBC suite was negotiated",
+        page(
+            "The ServerHello chose a suite in CBC mode (with a MAC of the SHA-2 family).",
+            "Hard to implement without a padding oracle (Lucky 13); HTTP/2 forbids such suites and scanners object to them. AEAD suites are faster too.",
+            SURE,
+            FIX,
+            LIST,
+            "RFC 9325, section 4.2; RFC 7366",
+        ),
+        cbc,
+    ),
+    new(
         "no-forward-secrecy",
         Severity::Warning,
         0,
@@ -144,6 +159,21 @@ pub(super) const RULES: &[Rule] = &[
             "RFC 9325, section 4.1; RFC 9847",
         ),
         no_fs,
+    ),
+    new(
+        "bleichenbacher-risk",
+        Severity::Info,
+        0,
+        "The client encrypts the session's secret with the server's RSA key",
+        page(
+            "The negotiated suite uses RSA key exchange (PKCS #1 v1.5 encryption).",
+            "A server whose answers to badly padded secrets differ, in words or in time, lets an attacker decrypt recorded connections or sign in its name (Bleichenbacher 1998, DROWN, ROBOT, Marvin). Every server with this key is at risk while one of them is vulnerable.",
+            "That RSA key exchange is in use is certain; whether this server can be attacked the capture does not show.",
+            "Disable RSA key exchange on the server: nginx ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20; OpenSSL CipherString = DEFAULT:!kRSA; Java jdk.tls.disabledAlgorithms=…, TLS_RSA_*.",
+            "  openssl s_client -connect HOST:PORT -tls1_2 -cipher kRSA </dev/null   should fail",
+            "RFC 9325, section 4.1; RFC 9847; RFC 5246, section 7.4.7.1",
+        ),
+        rsa_kx,
     ),
 ];
 
@@ -207,6 +237,20 @@ fn cbc_sha1(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     with(f, |s| s.is_cbc() && sha1(s) && !s.is_3des() && !s.is_des() && !s.is_export(), "CBC mode with HMAC-SHA1", AEAD)
 }
 
+fn cbc(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let old = |s: CipherSuite| s.attributes().is_none_or(|a| matches!(a.mac, Mac::Hmac(Hash::Sha1 | Hash::Md5)));
+    with(f, |s| s.is_cbc() && !old(s) && !s.is_3des() && !s.is_des() && !s.is_export(), "CBC mode", AEAD)
+}
+
+fn rsa_kx(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    with(
+        f,
+        |s| s.attributes().is_some_and(|a| matches!(a.kx, KeyExchange::Rsa | KeyExchange::RsaPsk)),
+        "RSA key exchange",
+        "On the server: allow ECDHE suites only (nginx: ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20) or TLS 1.3.",
+    )
+}
+
 fn no_fs(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     with(
         f,
@@ -231,7 +275,9 @@ mod tests {
             (0x000a, "cipher-3des"),
             (0x0001, "cipher-md5-mac"),
             (0xc013, "cipher-cbc-sha1"),
+            (0xc027, "cipher-cbc"),
             (0x009c, "no-forward-secrecy"),
+            (0x009c, "bleichenbacher-risk"),
         ] {
             let mut f = established(server_hello(0x0303));
             assert!(find(&f, code).is_none(), "{code}: ECDHE with GCM is sound");

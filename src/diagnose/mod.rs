@@ -23,6 +23,7 @@ mod proxy;
 mod refusal;
 mod revocation;
 mod server_cert;
+mod server_extensions;
 mod server_hello;
 #[cfg(test)]
 mod testing;
@@ -330,6 +331,7 @@ const FAMILIES: &[&[Rule]] = &[
     peer_error::RULES,
     version::RULES,
     server_hello::RULES,
+    server_extensions::RULES,
     cipher::RULES,
     key_exchange::RULES,
     server_cert::RULES,

@@ -1,12 +1,11 @@
-//! What the server chose, against what the client had offered; HelloRetryRequest; renegotiation and other ServerHello
-//! extensions.
+//! What the server chose, against what the client had offered; HelloRetryRequest.
 
 use super::refusal::refusal;
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::FlowFacts;
 use crate::flow::Mark;
 use crate::span::Role;
-use crate::tls::names::{AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, is_grease};
+use crate::tls::names::{CipherSuite, NamedGroup, is_grease};
 
 const TRACE: &str = "  openssl s_client -connect HOST:PORT -servername NAME -trace </dev/null";
 
@@ -47,12 +46,12 @@ pub(super) const RULES: &[Rule] = &[
         48,
         "The server chose a group that the client did not offer",
         page(
-            "The group of the server's key share, of its HelloRetryRequest or of its ServerKeyExchange is not among the client's supported_groups.",
+            "The group of the server's key share, or of its HelloRetryRequest is not among the client's supported_groups.",
             "A broken server. The client must refuse with illegal_parameter.",
             "Certain: both hellos were read in clear.",
             "Update the server's TLS library.",
             TRACE,
-            "RFC 8446, sections 4.1.4 and 4.2.8; RFC 8422, section 5.4",
+            "RFC 8446, sections 4.1.4 and 4.2.8",
         ),
         group,
     ),
@@ -101,55 +100,10 @@ pub(super) const RULES: &[Rule] = &[
         ),
         compression,
     ),
-    new(
-        "no-secure-renegotiation",
-        Severity::Warning,
-        0,
-        "The server does not support secure renegotiation",
-        page(
-            "The client announced secure renegotiation (extension or signal) and the ServerHello does not answer it.",
-            "An attacker can put data of its own before that of the client (CVE-2009-3555); OpenSSL 3 clients refuse such servers: \"unsafe legacy renegotiation disabled\".",
-            "Certain: both hellos were read in clear.",
-            "Update the server's TLS library (any of the last ten years supports it), or the device in front of it.",
-            "  openssl s_client -connect HOST:PORT -tls1_2 </dev/null | grep -i renegotiation",
-            "RFC 5746; RFC 9325, section 3.5",
-        ),
-        renegotiation,
-    ),
-    new(
-        "no-extended-master-secret",
-        Severity::Info,
-        0,
-        "The session is not bound to its handshake (no extended master secret)",
-        page(
-            "TLS 1.2 or older was negotiated without extended_master_secret.",
-            "Without it the triple-handshake attack is possible, and FIPS-mode clients (OpenSSL 3 on RHEL 9) refuse.",
-            "Certain: both hellos were read in clear.",
-            "Update the side that lacks it: OpenSSL 1.1.0, GnuTLS 3.4, Java 8u161 and later have it.",
-            "  openssl s_client -connect HOST:PORT -tls1_2 </dev/null | grep -i 'extended master'",
-            "RFC 7627",
-        ),
-        ems,
-    ),
-    new(
-        "no-encrypt-then-mac",
-        Severity::Info,
-        0,
-        "A CBC suite is used without encrypt-then-MAC",
-        page(
-            "A CBC cipher suite was negotiated without the extension encrypt_then_mac.",
-            "MAC-then-encrypt is what padding oracles (Lucky 13) attack.",
-            "Certain: both hellos were read in clear.",
-            "Prefer AEAD suites (GCM, ChaCha20-Poly1305), which do not need it.",
-            TRACE,
-            "RFC 7366",
-        ),
-        etm,
-    ),
 ];
 
 /// A broken choice of the server: the cause when the client refused, a warning when it did not mind.
-fn broken(f: &FlowFacts, mark: Mark, detail: String) -> Hit {
+pub(super) fn broken(f: &FlowFacts, mark: Mark, detail: String) -> Hit {
     let refused = refusal(f)
         .filter(|r| r.role == Role::Client && r.alert.is_none_or(|a| matches!(a.0, 10 | 40 | 47 | 70 | 71 | 80 | 110)));
     let hit = Hit::new(
@@ -211,12 +165,8 @@ fn group(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let from_hello = |p: &crate::facts::Placed<crate::tls::handshake::ServerHello>| {
         p.message.extensions.key_shares.first().map(|g| (NamedGroup(*g), p.mark))
     };
-    let chosen = f
-        .server_hello
-        .as_deref()
-        .and_then(from_hello)
-        .or_else(|| f.hello_retry.as_deref().and_then(from_hello))
-        .or_else(|| f.server_key_exchange.and_then(|(m, k)| k.group.map(|g| (g, m))))?;
+    let chosen =
+        f.server_hello.as_deref().and_then(from_hello).or_else(|| f.hello_retry.as_deref().and_then(from_hello))?;
     if offered.contains(&chosen.0.0) {
         return None;
     }
@@ -272,91 +222,10 @@ fn compression(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     )
 }
 
-/// Both hellos of TLS 1.2 or older, in TLS's own format.
-fn both(f: &FlowFacts) -> Option<(&crate::tls::handshake::ClientHello, &crate::tls::handshake::ServerHello, Mark)> {
-    let (h, sh) = (f.client_hello.as_ref()?, f.server_hello.as_ref()?);
-    let v = f.version()?;
-    let old = v.rank().is_some_and(|r| (1..=4).contains(&r)) && !v.is_tls13_or_draft();
-    (old && !sh.message.ssl2_format && sh.message.extensions.malformed.is_empty()).then_some((
-        &h.message,
-        &sh.message,
-        sh.mark,
-    ))
-}
-
-fn renegotiation(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let (h, sh, mark) = both(f)?;
-    let asked = h.extensions.renegotiation_info.is_some()
-        || h.cipher_suites.contains(&CipherSuite::TLS_EMPTY_RENEGOTIATION_INFO_SCSV.0);
-    if !asked || sh.extensions.renegotiation_info.is_some() || sh.extensions.has(ExtensionType::RENEGOTIATION_INFO) {
-        return None;
-    }
-    let detail = "The client announced secure renegotiation; the ServerHello has no renegotiation_info.";
-    let refused = refusal(f).filter(|r| r.role == Role::Client && r.alert == Some(AlertDescription::HANDSHAKE_FAILURE));
-    let note = if refused.is_some() {
-        " The client refused with handshake_failure, as OpenSSL 3 does for this reason (\"unsafe legacy renegotiation disabled\")."
-    } else {
-        ""
-    };
-    Some(
-        Hit::new(format!("{detail}{note}"), "On the server: update its TLS library, or the device in front of it.")
-            .at(mark)
-            .blame(Blame::Server),
-    )
-}
-
-fn ems(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let (h, sh, mark) = both(f)?;
-    if sh.extensions.extended_master_secret || f.version()? == ProtocolVersion(0x0300) || h.ssl2_format {
-        return None;
-    }
-    let (who, blame) = if h.extensions.extended_master_secret {
-        ("The client offered it, the server did not take it.", Blame::Server)
-    } else {
-        ("The client did not offer it.", Blame::Client)
-    };
-    Some(
-        Hit::new(who, "Update the TLS library of the side that lacks it, or use TLS 1.3, where it is built in.")
-            .at(mark)
-            .blame(blame),
-    )
-}
-
-fn etm(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let (h, sh, mark) = both(f)?;
-    let suite = f.cipher_suite()?;
-    if !suite.is_cbc() || sh.extensions.encrypt_then_mac || f.version()? == ProtocolVersion(0x0300) {
-        return None;
-    }
-    let (who, blame) = if h.extensions.encrypt_then_mac {
-        ("The client offered encrypt_then_mac, the server did not take it.", Blame::Server)
-    } else {
-        ("The client did not offer encrypt_then_mac.", Blame::Client)
-    };
-    Some(
-        Hit::new(
-            format!("{who} The suite is {}.", words::suite(suite)),
-            "Prefer AEAD suites (GCM, ChaCha20-Poly1305) or TLS 1.3.",
-        )
-        .at(mark)
-        .blame(blame),
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{alert, established, find, leaf, server_flight, server_hello, told};
-    use crate::facts::FlowFacts;
+    use super::super::testing::{alert, established, find, leaf, server_flight, server_hello, told, with};
     use crate::span::Side;
-    use crate::tls::handshake::{ClientHello, ServerHello};
-
-    fn with(version: u16, change: impl FnOnce(&mut ClientHello, &mut ServerHello)) -> FlowFacts {
-        let mut f = server_hello(version);
-        let mut sh = f.server_hello.take().expect("there");
-        change(&mut f.client_hello.as_mut().expect("there").message, &mut sh.message);
-        f.server_hello = Some(sh);
-        f
-    }
 
     #[test]
     fn choices_that_were_not_offered() {
@@ -383,16 +252,9 @@ mod tests {
     }
 
     #[test]
-    fn extensions_that_are_missing() {
-        for (f, code) in [
-            (with(0x0303, |_, s| s.compression_method = 1), "compression-negotiated"),
-            (with(0x0303, |_, s| s.extensions.renegotiation_info = None), "no-secure-renegotiation"),
-            (with(0x0303, |_, s| s.extensions.extended_master_secret = false), "no-extended-master-secret"),
-            (with(0x0303, |_, s| s.cipher_suite = 0xc013), "no-encrypt-then-mac"),
-        ] {
-            assert!(find(&f, code).is_some(), "{code}");
-            assert!(find(&established(server_flight(vec![leaf()])), code).is_none(), "{code}");
-            assert!(find(&server_hello(0x0304), code).is_none(), "{code} means nothing in TLS 1.3");
-        }
+    fn compression() {
+        let f = with(0x0303, |_, s| s.compression_method = 1);
+        assert!(find(&f, "compression-negotiated").is_some());
+        assert!(find(&established(server_flight(vec![leaf()])), "compression-negotiated").is_none());
     }
 }

@@ -73,9 +73,11 @@ pub(super) fn step(f: &mut FlowFacts, side: Side, kind: HandshakeType, frame: u6
     });
 }
 
-/// The server has answered with a ServerHello of that version.
+/// The server has answered with a ServerHello of that version, which is the highest that the client offers.
 pub(super) fn server_hello(version: u16) -> FlowFacts {
     let mut f = hello();
+    let offered = &mut f.client_hello.as_mut().expect("there").message.extensions.supported_versions;
+    offered.retain(|v| *v <= version);
     let tls13 = version == 0x0304;
     let extensions = Extensions {
         supported_versions: if tls13 { vec![version] } else { vec![] },
@@ -94,6 +96,15 @@ pub(super) fn server_hello(version: u16) -> FlowFacts {
     f.sides[Side::B].start = Some((Start::Tls, mark(6)));
     f.tcp.data[Side::B] = Some(mark(6));
     step(&mut f, Side::B, HandshakeType::SERVER_HELLO, 6);
+    f
+}
+
+/// The same with both hellos changed.
+pub(super) fn with(version: u16, change: impl FnOnce(&mut ClientHello, &mut ServerHello)) -> FlowFacts {
+    let mut f = server_hello(version);
+    let mut sh = f.server_hello.take().expect("there");
+    change(&mut f.client_hello.as_mut().expect("there").message, &mut sh.message);
+    f.server_hello = Some(sh);
     f
 }
 

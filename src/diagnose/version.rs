@@ -102,6 +102,21 @@ pub(super) const RULES: &[Rule] = &[
         ),
         sentinel,
     ),
+    new(
+        "version-downgraded",
+        Severity::Info,
+        0,
+        "TLS 1.2 was negotiated though the client offered TLS 1.3",
+        page(
+            "The client offered TLS 1.3, the server chose TLS 1.2 and did not sign the choice as a downgrade.",
+            "The server's highest version is TLS 1.2: an old TLS library, a setting, or a load balancer in front. In TLS 1.2 certificates are in clear and a handshake takes one more round trip.",
+            "Certain: both hellos were read in clear. A server that supports TLS 1.3 would have written a sentinel into its random; where it did, the finding is downgrade-sentinel. (Older choices have findings of their own.)",
+            "Enable TLS 1.3 where TLS ends: nginx ssl_protocols TLSv1.2 TLSv1.3 (with OpenSSL 1.1.1 or later); Apache SSLProtocol -all +TLSv1.2 +TLSv1.3; Envoy tls_maximum_protocol_version: TLSv1_3; Java 11 or later; Kafka ssl.enabled.protocols=TLSv1.2,TLSv1.3.",
+            TRY,
+            "RFC 8446, sections 4.1.3 and 4.2.1; RFC 9325, section 3.1.1",
+        ),
+        downgraded,
+    ),
 ];
 
 fn mismatch(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -222,6 +237,23 @@ fn sentinel(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     })
 }
 
+fn downgraded(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let (h, sh) = (f.client_hello.as_ref()?, f.server_hello.as_ref()?);
+    let chosen = f.version()?;
+    let newer = f.highest_offered()?;
+    if chosen != ProtocolVersion::TLS12 || !newer.is_tls13_or_draft() || sh.message.downgrade_sentinel().is_some() {
+        return None;
+    }
+    let detail = format!(
+        "The client offered {}, the server chose {}.",
+        words::offered_versions(&h.message),
+        words::version(chosen)
+    );
+    let remedy =
+        "On the server (or the load balancer in front of it): enable TLS 1.3, updating its TLS library if it lacks it.";
+    Some(Hit::new(detail, remedy).at(h.mark).at(sh.mark).blame(Blame::Server))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{alert, established, find, hello, leaf, server_flight, server_hello, told};
@@ -263,9 +295,12 @@ mod tests {
     #[test]
     fn a_sentinel_counts_only_against_a_higher_offer() {
         let mut f = server_hello(0x0303);
+        f.client_hello.as_mut().expect("there").message.extensions.supported_versions = vec![0x0304, 0x0303];
+        assert!(find(&f, "version-downgraded").is_some());
         f.server_hello.as_mut().expect("there").message.random[24..].copy_from_slice(b"DOWNGRD\x01");
+        assert!(find(&f, "version-downgraded").is_none());
         assert_eq!(told(&alert(f.clone(), Side::A, 47)).cause, Some("downgrade-sentinel"));
         f.client_hello.as_mut().expect("there").message.extensions.supported_versions = vec![0x0303];
-        assert!(find(&f, "downgrade-sentinel").is_none());
+        assert!(find(&f, "downgrade-sentinel").is_none() && find(&f, "version-downgraded").is_none());
     }
 }

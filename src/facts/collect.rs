@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::{
     AlertFact, Basis, CertificateRequestFact, ChainFact, FlowFacts, HeartbeatFact, MessageFact, MessageKind, Placed,
-    Shape,
+    Shape, Signed,
 };
 use crate::flow::{Connection, Endpoints, GapReason, Mark};
 use crate::limits;
@@ -34,6 +34,7 @@ impl FlowFacts {
             hello_retry: None,
             hello_retries: 0,
             server_key_exchange: None,
+            server_signed: None,
             certificate_request: None,
             server_hello_done: None,
             client_key_exchange: None,
@@ -275,8 +276,12 @@ impl Collector<'_> {
             Handshake::CertificateVerify(scheme) => {
                 f.sides[side].certificate_verify.get_or_insert((m.mark, *scheme));
             }
-            Handshake::ServerKeyExchange(k) => {
-                f.server_key_exchange.get_or_insert((m.mark, *k));
+            Handshake::ServerKeyExchange(k) if f.server_key_exchange.is_none() => {
+                f.server_key_exchange = Some((m.mark, *k));
+                f.server_signed = k.signed.and_then(|(params, signature)| {
+                    let (params, signature) = (slice(m.bytes, params)?, slice(m.bytes, signature)?);
+                    Some(Box::new(Signed { params: params.into(), signature: signature.into() }))
+                });
             }
             Handshake::ServerHelloDone => {
                 f.server_hello_done.get_or_insert(m.mark);

@@ -127,6 +127,15 @@ pub struct ChainFact {
     pub mark: Mark,
 }
 
+/// The parameters of a key exchange and the signature over them and both randoms (RFC 5246, section 7.4.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The parameters as sent.
+    pub params: Box<[u8]>,
+    /// The signature.
+    pub signature: Box<[u8]>,
+}
+
 /// What a CertificateRequest asked for.
 #[derive(Clone, Debug, Default)]
 pub struct CertificateRequestFact {
@@ -261,6 +270,8 @@ pub struct FlowFacts {
     pub hello_retries: u32,
     /// ServerKeyExchange.
     pub server_key_exchange: Option<(Mark, ServerKeyExchange)>,
+    /// What the server signed in it (its parameters), and the signature.
+    pub server_signed: Option<Box<Signed>>,
     /// The first CertificateRequest.
     pub certificate_request: Option<Box<CertificateRequestFact>>,
     /// ServerHelloDone.

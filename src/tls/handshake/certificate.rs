@@ -162,12 +162,12 @@ fn fits(body: &[u8], has_schemes: bool) -> bool {
 
 /// CertificateVerify (RFC 8446, section 4.4.3; RFC 5246, section 7.4.8).
 pub(super) fn certificate_verify(r: &mut Reader<'_>, m: &mut Option<SignatureScheme>, ctx: &Context) -> Decoded<()> {
-    *m = signature(r, ctx)?;
+    *m = signature(r, ctx)?.0;
     Ok(())
 }
 
-/// A signature and, from TLS 1.2 on, its scheme before it.
-pub(super) fn signature(r: &mut Reader<'_>, ctx: &Context) -> Decoded<Option<SignatureScheme>> {
+/// A signature and, from TLS 1.2 on, its scheme before it; where its value stands.
+pub(super) fn signature(r: &mut Reader<'_>, ctx: &Context) -> Decoded<(Option<SignatureScheme>, Span)> {
     let has_scheme = match ctx.era() {
         Era::Tls12 | Era::Tls13 => true,
         Era::Old => false,
@@ -179,8 +179,9 @@ pub(super) fn signature(r: &mut Reader<'_>, ctx: &Context) -> Decoded<Option<Sig
         }
     };
     let found = if has_scheme { Some(SignatureScheme(code_point(r, "algorithm", scheme)?)) } else { None };
-    opaque(r, "signature", 2)?;
-    Ok(found)
+    let value = r.vector("signature", 2)?;
+    r.meaning(|| bytes_text(value.rest()));
+    Ok((found, Span::new(value.at(), value.left())))
 }
 
 /// CertificateStatus (RFC 6066, section 8).

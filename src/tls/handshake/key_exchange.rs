@@ -2,6 +2,7 @@
 //! RFC 8422, section 5.4; RFC 4279; RFC 5489; RFC 5054; RFC 4346, appendix D.1).
 
 use crate::reader::{Decoded, Reader};
+use crate::span::Span;
 use crate::tls::names::{
     Authentication, CipherSuite, EcCurveType, KeyExchange, NamedGroup, ProtocolVersion, SuiteAttributes,
 };
@@ -54,6 +55,7 @@ pub(super) fn server_key_exchange(r: &mut Reader<'_>, m: &mut ServerKeyExchange,
         Some(a) => forms(a),
         None => guess(r.rest(), ctx),
     };
+    let start = r.at();
     if has_hint {
         let hint = opaque(r, "psk_identity_hint", 2)?;
         r.meaning(|| name_text(hint));
@@ -86,7 +88,10 @@ pub(super) fn server_key_exchange(r: &mut Reader<'_>, m: &mut ServerKeyExchange,
         }
     }
     if is_signed {
-        m.signature_scheme = signature(r, ctx)?;
+        let params = Span::new(start, r.at().saturating_sub(start));
+        let (scheme, value) = signature(r, ctx)?;
+        m.signature_scheme = scheme;
+        m.signed = Some((params, value));
     }
     Ok(())
 }

@@ -224,6 +224,8 @@ pub struct ServerKeyExchange {
     pub explicit_curve: bool,
     /// Scheme of the signature (TLS 1.2).
     pub signature_scheme: Option<SignatureScheme>,
+    /// Where the parameters that the server signs stand in the message, and the signature behind them.
+    pub signed: Option<(Span, Span)>,
 }
 
 /// CertificateRequest.
