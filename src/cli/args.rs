@@ -114,14 +114,14 @@ pub(super) enum Command {
 
 Examples:
   tlscope report capture.pcapng
-  tlscope report --format json -o report.json --fail-on error capture.pcapng
+  tlscope report --format junit -o tlscope.xml --fail-on error capture.pcapng
   tcpdump -w - -U -c 1000 tcp port 8443 | tlscope report -")]
 pub(super) struct ReportArgs {
     /// Captures (pcap or pcapng, also gzip, zstd or lz4); `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// How to write the report
-    #[arg(short = 'F', long, default_value = "text", value_parser = format_parser())]
+    #[arg(short = 'F', long, default_value = "text", value_parser = format_parser(), help = format_help())]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
     pub(super) format: String,
     /// Write to a file (written aside, then renamed) instead of standard output
     #[arg(short, long, value_name = "FILE")]
@@ -140,6 +140,12 @@ impl ReportArgs {
 
 fn format_parser() -> clap::builder::PossibleValuesParser {
     report::FORMATS.iter().map(|f| f.name).collect::<Vec<_>>().into()
+}
+
+/// Every format and what it is.
+fn format_help() -> String {
+    let all: Vec<_> = report::FORMATS.iter().map(|f| format!("{} ({})", f.name, f.about)).collect();
+    format!("How to write the report: {}", all.join(", "))
 }
 
 /// Severity of `--fail-on`.

@@ -12,24 +12,24 @@ use super::view::{Finding, Flow, SCHEMA_VERSION, Source, Summary, Tool};
 use super::{Options, Writer};
 
 /// Bytes of output gathered before they are handed on.
-const BATCH_BYTES: usize = 128 << 10;
+pub(super) const BATCH_BYTES: usize = 128 << 10;
 
 /// Bytes gathered and where they go.
-struct Batch<'o> {
+pub(super) struct Batch<'o> {
     out: &'o mut dyn Write,
     bytes: Vec<u8>,
 }
 
 impl<'o> Batch<'o> {
-    fn new(out: &'o mut dyn Write) -> Self {
+    pub(super) fn new(out: &'o mut dyn Write) -> Self {
         Self { out, bytes: Vec::with_capacity(BATCH_BYTES) }
     }
 
-    fn text(&mut self, s: &str) {
+    pub(super) fn text(&mut self, s: &str) {
         self.bytes.extend_from_slice(s.as_bytes());
     }
 
-    fn value(&mut self, v: &impl Serialize) -> io::Result<()> {
+    pub(super) fn value(&mut self, v: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer(&mut self.bytes, v).map_err(io::Error::from)
     }
 
@@ -48,7 +48,8 @@ impl<'o> Batch<'o> {
         Ok(())
     }
 
-    fn hand_on(&mut self, at_least: usize) -> io::Result<()> {
+    /// Hands the bytes on when there are so many of them.
+    pub(super) fn hand_on(&mut self, at_least: usize) -> io::Result<()> {
         if self.bytes.len() >= at_least {
             self.out.write_all(&self.bytes)?;
             self.bytes.clear();
@@ -57,7 +58,7 @@ impl<'o> Batch<'o> {
         Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         self.hand_on(1)?;
         self.out.flush()
     }

@@ -4,12 +4,16 @@
 //! in bounded memory. A new format is one file with a writer and one line in [`FORMATS`].
 
 mod json;
+mod junit;
+mod sarif;
 mod schema;
 mod summary;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
 pub mod view;
+mod wording;
 
 use std::io;
 
@@ -76,9 +80,11 @@ pub struct Format {
 
 /// All formats; the first is the default.
 pub const FORMATS: &[Format] = &[
-    Format { name: "text", about: "for people", extension: "txt", make: text::text },
+    Format { name: "text", about: "for people, the default", extension: "txt", make: text::text },
     Format { name: "json", about: "one JSON document", extension: "json", make: json::document },
-    Format { name: "ndjson", about: "one JSON object a line, as flows end", extension: "ndjson", make: json::lines },
+    Format { name: "ndjson", about: "a JSON object a line, as flows end", extension: "ndjson", make: json::lines },
+    Format { name: "junit", about: "test results for a CI job", extension: "xml", make: junit::junit },
+    Format { name: "sarif", about: "SARIF 2.1.0 for code scanning", extension: "sarif", make: sarif::sarif },
 ];
 
 /// The format of a name.

@@ -6,19 +6,19 @@
 mod flow_line;
 mod page;
 mod tail;
-mod tally;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::analyzer::{FlowReport, SourceReport};
-use crate::diagnose::{Blame, Finding, Severity};
+use crate::diagnose::{Finding, Severity};
 use crate::facts::Outcome;
-use crate::span::{FrameNo, Timestamp};
+use crate::span::Timestamp;
 
+use super::tally::{Codes, Group};
+use super::wording::{evidence, flows, look_at};
 use super::{Options, Summary, Writer};
 use page::{Page, Paint, Piece};
-use tally::{Codes, Group};
 
 pub use page::Style;
 
@@ -30,9 +30,6 @@ const ESTABLISHED: u64 = 200;
 
 /// Flows at which a finding that is no cause is shown in full; later ones name it.
 const PER_WARNING: u64 = 3;
-
-/// Frames of evidence shown.
-const EVIDENCE: usize = 8;
 
 /// What flows are counted by: their outcome and cause.
 type Kind = (&'static str, Option<&'static str>);
@@ -157,10 +154,7 @@ impl Text<'_> {
             self.page.paragraph(6, Some(label("Evidence")), &frames)?;
         }
         if !f.flows.is_empty() {
-            let shown: Vec<String> = f.flows.iter().take(EVIDENCE).map(|id| format!("#{id}")).collect();
-            let more = f.flows.len().saturating_sub(EVIDENCE);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            self.page.paragraph(6, Some(label("Flows")), &format!("{}{more}", shown.join(", ")))?;
+            self.page.paragraph(6, Some(label("Flows")), &flows(&f.flows, "#"))?;
         }
         Ok(())
     }
@@ -175,27 +169,6 @@ const fn paint(s: Severity) -> Paint {
         Severity::Error => Paint::Red,
         Severity::Warning => Paint::Yellow,
         Severity::Info => Paint::Plain,
-    }
-}
-
-const fn look_at(b: Blame) -> Option<&'static str> {
-    match b {
-        Blame::Client => Some("the client"),
-        Blame::Server => Some("the server"),
-        Blame::Network => Some("the network between them"),
-        Blame::Either => Some("both sides; the wire does not say which one has to change"),
-        Blame::Nobody => None,
-    }
-}
-
-fn evidence(frames: &[FrameNo]) -> Option<String> {
-    let shown: Vec<String> = frames.iter().take(EVIDENCE).map(ToString::to_string).collect();
-    let more = frames.len().saturating_sub(EVIDENCE);
-    match (frames.len(), more) {
-        (0, _) => None,
-        (1, _) => Some(format!("frame {}", shown.join(", "))),
-        (_, 0) => Some(format!("frames {}", shown.join(", "))),
-        _ => Some(format!("frames {} and {more} more", shown.join(", "))),
     }
 }
 

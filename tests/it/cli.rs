@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use serde_json::Value;
-use tlscope::diagnose;
+use tlscope::{diagnose, report};
 
 use crate::support::{capture, drives_a_terminal, flows, golden, goldens, root};
 
@@ -66,7 +66,7 @@ fn path(name: &str) -> String {
 
 #[test]
 fn a_good_capture_ends_with_0_and_says_nothing_beside_the_report() {
-    for format in ["text", "json", "ndjson"] {
+    for format in report::FORMATS.iter().map(|f| f.name) {
         let r = run(["report", "--format", format, &path("good/mtls-13")]);
         assert_eq!((r.code, r.err.as_str()), (0, ""), "{format}");
         assert!(!r.out.is_empty(), "{format}");
@@ -147,7 +147,7 @@ fn inputs_that_are_no_captures_are_named_and_end_with_3() {
         (put("noise.pcap", &[0x5a; 4096]), "noise.pcap"),
     ];
     for (input, word) in &cases {
-        for format in ["json", "ndjson", "text"] {
+        for format in report::FORMATS.iter().map(|f| f.name) {
             let r = run(["report", "--format", format, input]);
             assert_eq!(r.code, 3, "{input}: {}", r.err);
             assert_sentence(&r.err, &[word]);

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tlscope::diagnose;
+use tlscope::{diagnose, report};
 use toml::Value as Toml;
 
 use crate::support::{self, Golden, codes, flows, golden, goldens, pretty};
@@ -360,7 +360,7 @@ fn reports_are_the_same_each_time_and_drive_no_terminal() {
     for g in goldens() {
         let path = support::capture(&g.name);
         let again = support::Reported::of(std::fs::File::open(path).unwrap(), &g.name);
-        for format in ["json", "text"] {
+        for format in report::FORMATS.iter().map(|f| f.name) {
             let text = g.report.write(format);
             assert!(text == again.write(format), "{}: {format} differs from run to run", g.name);
             assert_eq!(support::drives_a_terminal(&text), None, "{}: {format}", g.name);
@@ -401,6 +401,16 @@ fn whole_reports_are_as_reviewed() {
 fn whole_texts_are_as_reviewed() {
     for name in ["good/mtls-13", "guide/5-client-cert-missing-12", "damaged/cut-file-12"] {
         snapshot(name, "text", &golden(name).report.write("text"));
+    }
+}
+
+#[test]
+fn every_format_is_as_reviewed() {
+    let reported = &golden("guide/5-client-cert-missing-12").report;
+    for format in report::FORMATS.iter().filter(|f| !matches!(f.name, "text" | "json" | "ndjson")) {
+        let text = reported.write(format.name).replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        let text = serde_json::from_str(&text).map_or(text, |json| pretty(&json));
+        snapshot("guide/5-client-cert-missing-12", format.name, &text);
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod cli;
 mod corpus;
+mod formats;
 mod fuzzing;
 mod golden;
 mod house;

@@ -1,12 +1,10 @@
 //! The line of a flow: how it went, who with whom, what was negotiated.
 
-use std::borrow::Cow;
-
 use crate::analyzer::FlowReport;
 use crate::diagnose::Severity;
 use crate::facts::{FlowFacts, Outcome};
-use crate::report::summary::is_mutual;
-use crate::report::view::{ClientAuth, cipher_suite, protocol};
+use crate::report::view::{cipher_suite, protocol};
+use crate::report::wording::{client_auth, verdict};
 use crate::span::Role;
 use crate::text::escape_bytes;
 
@@ -58,29 +56,4 @@ fn mark(page: &Page<'_>, f: &FlowReport) -> (Paint, &'static str) {
 fn clock(facts: &FlowFacts) -> String {
     let text = facts.first.time.to_string();
     text.get(11..23).unwrap_or_default().to_owned()
-}
-
-/// What became of client authentication, where there is something to say.
-fn client_auth(f: &FlowReport) -> Option<&'static str> {
-    let auth = ClientAuth::new(&f.facts, f.diagnosis.outcome)?;
-    Some(match auth.certificate {
-        "sent" if is_mutual(f) => "mutual TLS",
-        "sent" => "client certificate sent",
-        "empty" => "client certificate asked for, none sent",
-        "unanswered" => "client certificate asked for, not answered",
-        "unknown" if auth.requested == Some(true) => "client certificate asked for",
-        "none" if f.diagnosis.outcome == Outcome::Established => "one-way TLS",
-        "unknown" if f.diagnosis.outcome == Outcome::Established => "client authentication not visible",
-        _ => return None,
-    })
-}
-
-fn verdict(f: &FlowReport) -> Cow<'static, str> {
-    let outcome = f.diagnosis.outcome;
-    match (outcome, f.diagnosis.cause) {
-        (Outcome::Established, _) => outcome.name().into(),
-        (Outcome::Incomplete, _) => format!("incomplete after {}", f.facts.phase().name()).into(),
-        (_, Some(cause)) => format!("{}: {cause}", outcome.name()).into(),
-        (_, None) => format!("{} after {}, cause unknown", outcome.name(), f.facts.phase().name()).into(),
-    }
 }

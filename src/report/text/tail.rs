@@ -112,7 +112,7 @@ impl Text<'_> {
         Ok(())
     }
 
-    fn top(&mut self, name: &'static str, number: impl Fn(&super::tally::Seen) -> u64) -> io::Result<()> {
+    fn top(&mut self, name: &'static str, number: impl Fn(&crate::report::tally::Seen) -> u64) -> io::Result<()> {
         let all = self.codes.by_number(number);
         if all.is_empty() {
             return Ok(());
