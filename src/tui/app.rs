@@ -7,9 +7,11 @@ use crate::analyzer::FlowRef;
 
 use super::explain::{self, Text};
 use super::flow_view::{FlowView, Open, Opening};
+use super::groups::Groups;
 use super::list::List;
 use super::theme::Theme;
 use super::times::Times;
+use super::views::Narrowed;
 use super::worker::{End, News, Progress};
 
 /// Below this width the panes of a flow become one.
@@ -92,6 +94,9 @@ pub(crate) struct App {
     pub(crate) size: (u16, u16),
     pub(crate) theme: Theme,
     pub(crate) list: List,
+    /// The view above the flows; `None` for the flows themselves.
+    pub(crate) groups: Option<Groups>,
+    pub(crate) narrowed: Option<Narrowed>,
     pub(crate) flow: Option<FlowView>,
     pub(crate) focus: Pane,
     pub(crate) why_top: usize,
@@ -121,6 +126,8 @@ impl App {
             size,
             theme,
             list: List::default(),
+            groups: None,
+            narrowed: None,
             flow: None,
             focus: Pane::Flows,
             why_top: 0,
@@ -226,7 +233,7 @@ impl App {
             let mut why = self.why_height.clamp(3, b.height.saturating_sub(5).max(3));
             if !self.why_by_hand && !self.list.rows.is_empty() {
                 // A short list leaves the rest to the reasons.
-                let rows = u16::try_from(self.list.rows.len()).unwrap_or(u16::MAX);
+                let rows = u16::try_from(self.entries()).unwrap_or(u16::MAX);
                 why = why.max(b.height.saturating_sub(rows.saturating_add(4).max(7)));
             }
             let list = b.height.saturating_sub(why);
@@ -315,6 +322,11 @@ impl App {
     /// After every change: cursors are inside their lists and visible.
     pub(crate) fn settle(&mut self) {
         self.list.catch_up();
+        let page = self.inside(Pane::Flows);
+        if let Some(g) = &mut self.groups {
+            g.catch_up(&self.list);
+            g.top = scrolled(g.top, g.cursor, page, g.len());
+        }
         if self.focus_is_elsewhere() {
             self.focus = if self.flow.is_some() { Pane::Ladder } else { Pane::Flows };
         }
@@ -358,7 +370,11 @@ impl App {
 
     /// The Why pane's lines.
     pub(crate) fn why_lines(&self) -> Vec<(String, super::theme::Paint)> {
-        super::pane::why::lines(self, self.inside_width(Pane::Why).saturating_sub(2))
+        let width = self.inside_width(Pane::Why).saturating_sub(2);
+        if self.groups.is_some() {
+            return super::pane::groups::about(self, width);
+        }
+        super::pane::why::lines(self, width)
     }
 
     /// What the cursor is on.
@@ -368,6 +384,9 @@ impl App {
                 Pane::Ladder => o.explain_rung(),
                 _ => o.explain_field(),
             };
+        }
+        if self.groups.is_some() {
+            return self.explain_group();
         }
         let row = self.list.selected()?;
         Some(match row.findings.first() {

@@ -23,6 +23,12 @@ impl Text {
         Self { title, paragraphs: vec![(String::new(), text)] }
     }
 
+    /// All of it, to be copied.
+    pub(crate) fn whole(&self) -> String {
+        let all: Vec<String> = self.paragraphs.iter().map(|(h, t)| format!("{h}\n{t}")).collect();
+        format!("{}\n{}", self.title, all.join("\n"))
+    }
+
     /// The first sentence, for the status line.
     pub(crate) fn line(&self) -> String {
         let first = self.paragraphs.first().map_or("", |(_, t)| t.as_str());

@@ -4,7 +4,7 @@
 //! means either; `/re/` is a regular expression; `!` in front negates; `"…"` keeps spaces and colons.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use regex::Regex;
 
@@ -20,10 +20,13 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("name:", "server name (SNI)"),
     ("ip:", "address of either end; a prefix such as 10.0.0.0/8 too"),
     ("port:", "port of either end"),
+    ("client:", "address of the client, with or without its port"),
+    ("server:", "address of the server, with or without its port"),
     ("version:", "1.3, TLS 1.2, ssl …"),
     ("cipher:", "cipher suite"),
     ("mtls:", "yes (a client certificate was sent), asked, no"),
-    ("finding:", "code of a finding"),
+    ("finding:", "code of a finding, or a part of it; in quotes the whole code"),
+    ("cert:", "subject, name or beginning of the SHA-256 of a certificate in clear"),
     ("alert:", "name or number of an alert"),
     ("is:", "failed, ok, incomplete, warning, error, resumed, tls"),
 ];
@@ -47,10 +50,13 @@ enum Test {
     Name(Text),
     Ip(Net),
     Port(u16),
+    End(Role, Net, Option<u16>),
     Version(Text),
     Cipher(Text),
     Mtls(Want),
     Finding(Text),
+    Code(String),
+    Certificate(Text),
     Alert(Text),
     AlertNumber(u8),
     Is(State),
@@ -202,6 +208,10 @@ fn test(key: &str, v: &str) -> Result<Test, String> {
             "asked" => Want::Asked,
             _ => return Err(format!("mtls:{lower} is unknown; there are yes, no and asked")),
         }),
+        "client" => end(Role::Client, &lower)?,
+        "server" => end(Role::Server, &lower)?,
+        "cert" => Test::Certificate(text(v)?),
+        "finding" if v.starts_with('"') => Test::Code(lower),
         "finding" => Test::Finding(text(v)?),
         "alert" => match lower.parse::<u8>() {
             Ok(n) => Test::AlertNumber(n),
@@ -240,6 +250,14 @@ fn net(v: &str) -> Result<Net, String> {
         Ok(ip) => Net::Prefix(ip, if ip.is_ipv4() { 32 } else { 128 }),
         Err(_) => Net::Text(v.to_owned()),
     })
+}
+
+/// An address, or an address with its port: `10.0.0.1:443`, `[2001:db8::1]:443`.
+fn end(role: Role, v: &str) -> Result<Test, String> {
+    if let Ok(a) = v.parse::<SocketAddr>() {
+        return Ok(Test::End(role, net(&a.ip().to_string())?, Some(a.port())));
+    }
+    Ok(Test::End(role, net(v)?, None))
 }
 
 fn text(v: &str) -> Result<Text, String> {
@@ -339,6 +357,15 @@ impl Test {
                 Want::No => r.mtls == Mtls::No,
                 Want::Asked => matches!(r.mtls, Mtls::Asked | Mtls::Empty | Mtls::Mutual | Mtls::Sent),
             },
+            Self::End(role, net, port) => {
+                let e = r.end(*role);
+                net.holds(e.ip) && port.is_none_or(|p| p == e.port)
+            }
+            Self::Code(c) => r.findings.iter().any(|f| f.code == c),
+            Self::Certificate(t) => r.certificates.iter().any(|(_, c)| {
+                let hash = |w: &str| w.len() >= 8 && crate::text::hex(&c.sha256).starts_with(w);
+                t.is_in(&c.subject) || t.is_in(&c.names) || matches!(t, Text::Word(w) if hash(w))
+            }),
             Self::Finding(t) => r.findings.iter().any(|f| t.is_in(f.code)),
             Self::Alert(t) => r.alerts.iter().any(|a| t.is_in(&a.to_string())),
             Self::AlertNumber(n) => r.alerts.contains(&AlertDescription(*n)),
@@ -433,6 +460,8 @@ mod tests {
             note: "",
             alerts: [AlertDescription(40)].into_iter().collect(),
             findings: Box::new([]),
+            certificates: Box::new([]),
+            hello: None,
         }
     }
 
@@ -477,6 +506,10 @@ mod tests {
             "version:TLSv1.2",
             "version:1.3,1.2",
             "cipher:aes_128",
+            "client:10.0.0.2",
+            "client:10.0.0.2:51234",
+            "server:10.1.0.0/16",
+            "server:10.1.0.1:8443",
             "mtls:asked",
             "alert:40",
             "alert:handshake-failure",
@@ -499,6 +532,10 @@ mod tests {
             "mtls:yes",
             "mtls:no",
             "alert:41",
+            "client:10.1.0.1",
+            "server:10.1.0.1:443",
+            "cert:anything",
+            "finding:\"client-cert\"",
             "is:ok",
             "ip:::1/0",
         ] {

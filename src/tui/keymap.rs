@@ -2,6 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::groups::View;
+
 /// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -30,6 +32,7 @@ pub(crate) enum Action {
     Copy,
     Save,
     Columns,
+    View(View),
     Times,
     Mark,
     Smaller,
@@ -105,6 +108,7 @@ const fn binding(keys: &'static [Key], action: Action, group: &'static str, help
 use Key::{Char, Code, Ctrl};
 
 const MOVE: &str = "Move";
+const VIEWS: &str = "Views";
 const FIND: &str = "Find";
 const LOOK: &str = "Look closer";
 const PROGRAM: &str = "Program";
@@ -124,6 +128,15 @@ pub(crate) const BINDINGS: &[Binding] = &[
     binding(&[Code(KeyCode::Esc), Code(KeyCode::Backspace)], Action::Back, MOVE, "back; close; clear the filter"),
     binding(&[Code(KeyCode::Tab)], Action::NextPane, MOVE, "next pane"),
     binding(&[Code(KeyCode::BackTab)], Action::PrevPane, MOVE, "previous pane"),
+    binding(&[Char('1')], Action::View(View::Flows), VIEWS, "the flows"),
+    binding(&[Char('2')], Action::View(View::Servers), VIEWS, "the servers; Enter leads to the flows of one"),
+    binding(
+        &[Char('3')],
+        Action::View(View::Certificates),
+        VIEWS,
+        "the certificates seen in clear, the next to end first",
+    ),
+    binding(&[Char('4')], Action::View(View::Findings), VIEWS, "the findings, and how many flows have each"),
     binding(&[Char('/')], Action::Filter, FIND, "filter the flows as you type; search in the other panes"),
     binding(&[Char('n')], Action::NextMatch, FIND, "next match"),
     binding(&[Char('N')], Action::PrevMatch, FIND, "previous match"),

@@ -8,6 +8,7 @@ use crate::facts::Outcome;
 use crate::span::Role;
 
 use super::filter::{Filter, Scratch};
+use super::kin::Kin;
 use super::row::{Mark, Row};
 
 /// A column of the list.
@@ -103,6 +104,10 @@ pub(crate) struct List {
     moved: bool,
     /// The filter has changed and the view has not.
     stale: bool,
+    /// Counts the filterings: what is made from the passing flows is made anew when it changes.
+    pub(crate) filtering: u64,
+    /// What flows know of each other.
+    kin: Kin,
 }
 
 /// Widest texts of the columns that adapt.
@@ -137,6 +142,8 @@ impl Default for List {
             widths: Widths::default(),
             moved: false,
             stale: false,
+            filtering: 0,
+            kin: Kin::default(),
         }
     }
 }
@@ -154,6 +161,9 @@ impl List {
         }
         self.rows.extend(new);
         let mut fresh: Vec<u32> = (from..self.rows.len()).filter_map(|i| u32::try_from(i).ok()).collect();
+        for i in &fresh {
+            self.kin.add(*i, &self.rows);
+        }
         fresh.sort_by(|a, b| self.order(*a, *b));
         let shown = self.that_show(&fresh);
         let (old, old_view) = (std::mem::take(&mut self.sorted), std::mem::take(&mut self.view));
@@ -182,6 +192,22 @@ impl List {
 
     fn shows(&self, r: &Row, scratch: &mut Scratch) -> bool {
         (!self.failed_only || r.mark() == Mark::Failed) && (self.filter.is_empty() || self.filter.matches(r, scratch))
+    }
+
+    /// A flow that the server of this one accepted.
+    pub(crate) fn sibling(&self, r: &Row) -> Option<&Row> {
+        self.kin.sibling(r, &self.rows)
+    }
+
+    /// The flow under the cursor as it was captured elsewhere.
+    pub(crate) fn twin(&self) -> Option<&Row> {
+        self.kin.twin(*self.view.get(self.cursor)?, &self.rows)
+    }
+
+    /// The flows from a place on that pass the filter, whatever the order.
+    pub(crate) fn passing(&self, from: usize) -> Vec<u32> {
+        let new: Vec<u32> = (from..self.rows.len()).filter_map(|i| u32::try_from(i).ok()).collect();
+        self.that_show(&new)
     }
 
     fn that_show(&self, of: &[u32]) -> Vec<u32> {
@@ -214,6 +240,7 @@ impl List {
     /// Filters anew.
     pub(crate) fn refresh(&mut self) {
         let here = self.selected_index();
+        self.filtering = self.filtering.wrapping_add(1);
         self.view = self.that_show(&self.sorted);
         self.stay_at(here);
     }

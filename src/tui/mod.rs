@@ -7,15 +7,19 @@
 // are small numbers; where one is subtracted from another it saturates.
 #![allow(clippy::disallowed_methods, clippy::arithmetic_side_effects)]
 
+mod about;
 mod app;
 mod certificate;
 mod chrome;
+mod columns;
 mod explain;
 mod filter;
 mod flow_view;
+mod groups;
 mod input;
 mod json;
 mod keymap;
+mod kin;
 mod list;
 mod mouse;
 mod pane;
@@ -27,6 +31,7 @@ mod tests;
 mod theme;
 mod times;
 mod update;
+mod views;
 mod worker;
 
 use std::io::{self, IsTerminal, Write as _};

@@ -71,6 +71,15 @@ impl App {
         match pane {
             Pane::Flows => {
                 let Some(line) = line.checked_sub(1) else { return };
+                if let Some(g) = &mut self.groups {
+                    let pos = g.top + line;
+                    if pos < g.len() && g.cursor == pos && was == Pane::Flows {
+                        return self.narrow();
+                    }
+                    g.move_to(pos);
+                    self.why_top = 0;
+                    return;
+                }
                 let pos = self.list.top + line;
                 if pos < self.list.view.len() {
                     if self.list.cursor == pos && was == Pane::Flows {

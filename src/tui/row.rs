@@ -2,7 +2,8 @@
 //!
 //! Texts that many flows share (names, details of findings) are held once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 use crate::analyzer::{FlowRef, FlowReport};
@@ -13,29 +14,71 @@ use crate::report::view::ClientAuth;
 use crate::span::{FrameNo, Role, Side, Timestamp};
 use crate::text;
 use crate::tls::names::{AlertDescription, CipherSuite, ProtocolVersion};
+use crate::x509::Certificate;
 
-/// Distinct texts held at most; beyond it each flow holds its own.
+/// Distinct texts, and distinct certificates, held at most; beyond it each flow holds its own.
 const SHARED_TEXTS: usize = 1 << 16;
 
 /// Evidence frames and alerts kept for one row.
 const FRAMES: usize = 12;
 const ALERTS: usize = 4;
 
-/// Texts held once.
+/// Certificates of one side kept for one row, and alternative names of one certificate.
+const CHAIN: usize = 6;
+const NAMES: usize = 8;
+
+/// Texts and certificates held once.
 #[derive(Debug, Default)]
-pub(crate) struct Shared(HashSet<Arc<str>>);
+pub(crate) struct Shared {
+    texts: HashSet<Arc<str>>,
+    certificates: HashMap<[u8; 32], Arc<Leaf>>,
+}
 
 impl Shared {
     fn get(&mut self, s: &str) -> Arc<str> {
-        if let Some(a) = self.0.get(s) {
+        if let Some(a) = self.texts.get(s) {
             return a.clone();
         }
         let a: Arc<str> = Arc::from(s);
-        if self.0.len() < SHARED_TEXTS {
-            self.0.insert(a.clone());
+        if self.texts.len() < SHARED_TEXTS {
+            self.texts.insert(a.clone());
         }
         a
     }
+
+    fn certificate(&mut self, c: &Certificate) -> Arc<Leaf> {
+        if let Some(a) = self.certificates.get(&c.sha256) {
+            return a.clone();
+        }
+        let names: Vec<String> = c.subject_alt_names.iter().take(NAMES).map(ToString::to_string).collect();
+        let a = Arc::new(Leaf {
+            sha256: c.sha256,
+            subject: self.get(if c.subject.is_empty() { "(no subject)" } else { &c.subject }),
+            issuer: self.get(&c.issuer),
+            names: self.get(&names.join(", ")),
+            not_before: c.not_before,
+            not_after: c.not_after,
+            is_ca: c.is_ca(),
+        });
+        if self.certificates.len() < SHARED_TEXTS {
+            self.certificates.insert(c.sha256, a.clone());
+        }
+        a
+    }
+}
+
+/// A certificate as the list keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Leaf {
+    pub(crate) sha256: [u8; 32],
+    pub(crate) subject: Arc<str>,
+    pub(crate) issuer: Arc<str>,
+    /// The first alternative names.
+    pub(crate) names: Arc<str>,
+    /// Seconds since 1970.
+    pub(crate) not_before: Option<i64>,
+    pub(crate) not_after: Option<i64>,
+    pub(crate) is_ca: bool,
 }
 
 /// What is known of client authentication.
@@ -151,6 +194,10 @@ pub(crate) struct Row {
     pub(crate) note: &'static str,
     pub(crate) alerts: smallvec::SmallVec<[AlertDescription; ALERTS]>,
     pub(crate) findings: Box<[RowFinding]>,
+    /// Those in clear, each with its sender.
+    pub(crate) certificates: Box<[(Role, Arc<Leaf>)]>,
+    /// Hash of the ClientHello's random and session id: the same on two address pairs is one connection.
+    pub(crate) hello: Option<u64>,
 }
 
 impl Row {
@@ -175,6 +222,11 @@ impl Row {
                 }
             })
             .collect();
+        let certificates = [Role::Server, Role::Client].into_iter().flat_map(|role| {
+            let chain = f.of(role).certificates.iter().flat_map(|c| c.chain.iter().take(CHAIN));
+            chain.map(move |c| (role, c))
+        });
+        let certificates = certificates.map(|(role, c)| (role, shared.certificate(c))).collect();
         let alpn = f.server_hello.as_ref().and_then(|h| h.message.extensions.alpn.first());
         Self {
             id: f.id,
@@ -196,6 +248,12 @@ impl Row {
             note: note(f),
             alerts: f.alerts.iter().filter_map(|a| a.said.map(|(_, d)| d)).take(ALERTS).collect(),
             findings,
+            certificates,
+            hello: f
+                .client_hello
+                .as_ref()
+                .filter(|h| !h.message.ssl2_format)
+                .map(|h| foldhash::quality::FixedState::default().hash_one((h.message.random, &h.message.session_id))),
         }
     }
 

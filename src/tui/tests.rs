@@ -150,6 +150,78 @@ fn one_flow() {
     shot("bytes", MUTUAL, "<enter><tab>jjjjj<tab>");
 }
 
+/// Several flows of one kind and another: servers, certificates, findings.
+const MANY: &[&str] = &[
+    MISSING,
+    MUTUAL,
+    "good/mtls-13.pcapng",
+    "guide/2-unknown-ca-12.pcapng",
+    "guide/1-version-client-12-server-13.pcapng",
+    "guide/5-client-cert-missing-13.pcapng",
+];
+
+#[test]
+fn views_above_the_flows() {
+    for (name, keys) in [("servers", "2"), ("certificates", "3"), ("findings", "4"), ("findings-narrowed", "4j<enter>")]
+    {
+        for size in [SMALL, LARGE] {
+            let mut app = loaded(MANY, size);
+            script(&mut app, MISSING, keys);
+            insta::assert_snapshot!(format!("view-{name}-{}x{}", size.0, size.1), picture(&app));
+        }
+    }
+}
+
+#[test]
+fn a_group_leads_to_its_flows_and_back() {
+    let mut app = loaded(MANY, LARGE);
+    script(&mut app, MISSING, "/!is:ok<enter>4");
+    let g = app.group().unwrap();
+    let (flows, key) = (g.flows as usize, g.key.clone());
+    // What a group counts is what its filter lets through.
+    for pos in 0..app.groups.as_ref().unwrap().len() {
+        let g = app.groups.as_ref().unwrap().at(pos).unwrap();
+        let filter = super::filter::Filter::parse(&g.filter()).unwrap();
+        let mut scratch = super::filter::Scratch::default();
+        let passing = app.list.view.iter().filter(|i| filter.matches(&app.list.rows[**i as usize], &mut scratch));
+        assert_eq!(passing.count(), g.flows as usize, "{:?}", g.key);
+    }
+    script(&mut app, MISSING, "<enter>");
+    assert!(app.groups.is_none());
+    assert_eq!(app.list.view.len(), flows);
+    script(&mut app, MISSING, "<esc>");
+    assert_eq!(app.group().unwrap().key, key);
+    assert_eq!(app.list.input.value(), "!is:ok");
+    // The views follow the filter: without it the server has more flows.
+    script(&mut app, MISSING, "2");
+    let before = app.group().unwrap().flows;
+    script(&mut app, MISSING, "<esc>");
+    assert!(app.group().unwrap().flows > before);
+    script(&mut app, MISSING, "<esc>");
+    assert!(app.groups.is_none());
+}
+
+#[test]
+fn a_connection_seen_twice_is_told() {
+    let mut app = loaded(&[MUTUAL], LARGE);
+    let mut copy = app.list.rows[0].clone();
+    copy.id = 2;
+    // The client's side of a NAT.
+    copy.ends.a.ip = [10, 0, 0, 7].into();
+    copy.time = Timestamp(copy.time.0 + 300_000);
+    let mut later = copy.clone();
+    later.id = 3;
+    later.ends.a.port = 1;
+    later.time = Timestamp(copy.time.0 + 60_000_000_000);
+    app.news(News::Rows(vec![copy, later], Progress::default()));
+    assert_eq!(app.list.twin().map(|r| r.id), Some(2));
+    assert!(picture(&app).contains("The same connection as flow 2"));
+    // A client that uses its random again a minute later is another connection.
+    script(&mut app, MUTUAL, "jj");
+    assert_eq!(app.list.selected().unwrap().id, 3);
+    assert!(app.list.twin().is_none());
+}
+
 #[test]
 fn what_should_have_come_is_drawn() {
     shot("ghosts-12", "guide/2-unknown-ca-12.pcapng", "<enter>");

@@ -66,6 +66,7 @@ impl App {
             Action::Filter => self.begin_prompt(),
             Action::Smaller => self.resize(false),
             Action::Larger => self.resize(true),
+            Action::View(v) => self.show_view(v),
             Action::Times => self.turn_times(),
             Action::Mark => self.mark_step(),
             Action::NextPane => self.turn(true),
@@ -87,21 +88,14 @@ impl App {
                 return;
             }
         }
+        if self.groups.is_some() && !matches!(action, Action::Back | Action::FailedOnly) {
+            return self.group_key(action, page);
+        }
         let l = &mut self.list;
         let before = l.cursor;
         match action {
             Action::Open | Action::Right => return self.open_flow(),
-            Action::Back => {
-                if self.focus == Pane::Why {
-                    self.focus = Pane::Flows;
-                } else if !l.input.value().is_empty() {
-                    l.input = Input::default();
-                    l.typed();
-                } else if l.failed_only {
-                    l.failed_only = false;
-                    l.refresh();
-                }
-            }
+            Action::Back => return self.list_back(),
             Action::FailedOnly => {
                 l.failed_only = !l.failed_only;
                 l.refresh();
@@ -143,6 +137,27 @@ impl App {
         }
         if self.list.cursor != before {
             self.why_top = 0;
+        }
+    }
+
+    /// Back: out of a pane, of a group, of a filter, of a view; the first of them that holds.
+    fn list_back(&mut self) {
+        if self.focus == Pane::Why {
+            self.focus = Pane::Flows;
+            return;
+        }
+        if self.widen() {
+            return;
+        }
+        let l = &mut self.list;
+        if !l.input.value().is_empty() {
+            l.input = Input::default();
+            l.typed();
+        } else if l.failed_only {
+            l.failed_only = false;
+            l.refresh();
+        } else {
+            self.groups = None;
         }
     }
 
@@ -409,6 +424,7 @@ impl App {
             (Pane::Ladder, Some(o)) => Some(o.rung_text(o.cursor)),
             (Pane::Fields, Some(o)) => o.field_text(),
             (Pane::Bytes, Some(o)) => o.field_hex(),
+            _ if self.groups.is_some() => self.explain_group().map(|t| t.whole()),
             _ => self.list.selected().map(|r| {
                 let mut t = format!(
                     "{} -> {} {}: {}",

@@ -8,6 +8,8 @@ use crate::tui::list::{Column, List};
 use crate::tui::row::{Row, clock, endpoint};
 use crate::tui::theme::Paint;
 
+use super::groups;
+
 /// A column with its width; the client's without its port when there is no room for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -38,8 +40,16 @@ pub(crate) fn columns(list: &List, room: usize) -> Vec<Place> {
         list.columns.iter().map(|c| Place { column: *c, width: natural(*c), port: true }).collect();
     let total = |p: &[Place]| p.iter().map(|x| x.width + 1).sum::<usize>();
     // The flexible ones give way a little before a column leaves.
-    const GENTLE: &[(Column, usize)] = &[(Column::Name, 18), (Column::Result, 24)];
-    const HARD: &[(Column, usize)] = &[(Column::Name, 8), (Column::Result, 18), (Column::Result, 11)];
+    const GENTLE: &[(Column, usize)] =
+        &[(Column::Client, 21), (Column::Server, 21), (Column::Name, 18), (Column::Result, 24)];
+    const HARD: &[(Column, usize)] = &[
+        (Column::Client, 21),
+        (Column::Server, 21),
+        (Column::Name, 8),
+        (Column::Result, 18),
+        (Column::Client, 15),
+        (Column::Result, 11),
+    ];
     let squeeze = |p: &mut Vec<Place>, to: usize, how: &[(Column, usize)]| {
         for (c, least) in how.iter().copied() {
             let over = total(p).saturating_sub(to);
@@ -71,7 +81,7 @@ pub(crate) fn columns(list: &List, room: usize) -> Vec<Place> {
             && let Some(x) = places.iter_mut().find(|x| x.column == Client && x.port)
         {
             x.port = false;
-            x.width = w.client_ip.max(6);
+            x.width = w.client_ip.clamp(6, 15);
         } else {
             places.retain(|x| x.column != leave);
         }
@@ -110,18 +120,9 @@ fn text(r: &Row, p: &Place) -> String {
 pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
     let l = &app.list;
     let focused = app.focus == Pane::Flows;
-    let mut title = if l.view.len() == l.rows.len() {
-        format!("Flows ({})", thousands(l.rows.len() as u64))
-    } else {
-        format!("Flows ({} of {})", thousands(l.view.len() as u64), thousands(l.rows.len() as u64))
-    };
-    if l.failed_only {
-        title.push_str(" ── failed only");
-    }
-    if !l.input.value().is_empty() {
-        title.push_str(&format!(" ── filter: {}", l.input.value()));
-    }
+    let mut title = groups::tabs(app, l.view.len(), l.rows.len());
     title.push_str(&format!(" ── by {}{}", l.sort.title(), if l.reverse { " ↑" } else { "" }));
+    title.push_str(&format!(" ── {}", groups::others(app)));
     let inside = c.frame(&title, focused);
     c.scroll_mark(l.top, usize::from(inside.height).saturating_sub(1), l.view.len());
     let mut c = c.part(inside);

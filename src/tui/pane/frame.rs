@@ -182,10 +182,21 @@ fn keys(app: &App, c: &mut Canvas<'_>, w: usize, y: usize) {
             }
             _ => &[("Tab", "pane"), ("y", "copy"), ("9/0", "resize"), ("Esc", "back")],
         }
+    } else if app.groups.is_some() {
+        &[
+            ("↵", "its flows"),
+            ("1-4", "views"),
+            ("/", "filter"),
+            ("f", "failed only"),
+            ("s", "sort"),
+            ("e", "explain"),
+            ("y", "copy"),
+        ]
     } else {
         &[
             ("↵", "open"),
             ("/", "filter"),
+            ("1-4", "views"),
             ("f", "failed only"),
             ("]", "finding"),
             ("e", "explain"),

@@ -4,6 +4,7 @@ pub(crate) mod bytes;
 pub(crate) mod fields;
 pub(crate) mod flows;
 pub(crate) mod frame;
+pub(crate) mod groups;
 pub(crate) mod ladder;
 pub(crate) mod why;
 
@@ -20,7 +21,10 @@ impl App {
         for (pane, place) in self.panes() {
             let mut c = Canvas::new(buf, place, self.theme);
             match pane {
-                Pane::Flows => flows::draw(self, &mut c),
+                Pane::Flows => match &self.groups {
+                    Some(g) => groups::draw(self, g, &mut c),
+                    None => flows::draw(self, &mut c),
+                },
                 Pane::Why => why::draw(self, &mut c),
                 Pane::Ladder => ladder::draw(self, &mut c),
                 Pane::Fields => fields::draw(self, &mut c),

@@ -2,10 +2,12 @@
 
 use crate::diagnose::Severity;
 use crate::ladder::severity_glyph;
+use crate::span::Role;
 use crate::tui::app::{App, Pane};
 use crate::tui::chrome::{Canvas, wrap};
 use crate::tui::explain;
-use crate::tui::row::Row;
+use crate::tui::groups::View;
+use crate::tui::row::{Mark, Row, endpoint};
 use crate::tui::theme::Paint;
 
 /// The text as lines of a width.
@@ -28,8 +30,14 @@ pub(crate) fn lines(app: &App, width: usize) -> Vec<(String, Paint)> {
         if let Some(s) = summary(r) {
             add("  ", &s, Paint::Dim);
         }
+        sibling(app, r, &mut add);
     } else if !r.note.is_empty() {
         add("", r.note, Paint::Dim);
+    }
+    if let Some(t) = app.list.twin() {
+        let ends = format!("{} → {}", endpoint(t.end(Role::Client)), endpoint(t.end(Role::Server)));
+        let text = "the same ClientHello between other addresses (a NAT, a load balancer, or two interfaces)";
+        add("", &format!("⇄ The same connection as flow {}, {ends}: {text}.", t.id), Paint::Bold);
     }
     for f in &r.findings {
         let paint = match f.severity {
@@ -56,8 +64,20 @@ pub(crate) fn lines(app: &App, width: usize) -> Vec<(String, Paint)> {
         if !f.remedy.is_empty() {
             add("  ", &format!("Fix: {}", f.remedy), Paint::Bold);
         }
+        if r.cause == Some(f.code) {
+            sibling(app, r, &mut add);
+        }
     }
     out
+}
+
+/// For a flow that failed: one that the same server accepted.
+fn sibling(app: &App, r: &Row, add: &mut impl FnMut(&str, &str, Paint)) {
+    if let Some(s) = app.list.sibling(r).filter(|_| r.mark() == Mark::Failed) {
+        let from = s.end(Role::Client).ip;
+        let text = format!("✔ Flow {} to the same server worked (from {from}): = shows what differs", s.id);
+        add("  ", &text, Paint::Good);
+    }
 }
 
 fn summary(r: &Row) -> Option<String> {
@@ -74,7 +94,13 @@ fn summary(r: &Row) -> Option<String> {
 
 /// Draws the pane.
 pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
-    let title = app.list.selected().map_or_else(|| "Why".into(), |r| format!("Why: flow {}", r.id));
+    let title = match (app.view(), app.list.selected()) {
+        (View::Flows, Some(r)) => format!("Why: flow {}", r.id),
+        (View::Flows, None) => "Why".to_owned(),
+        (View::Servers, _) => "This server".to_owned(),
+        (View::Certificates, _) => "This certificate".to_owned(),
+        (View::Findings, _) => "This finding".to_owned(),
+    };
     let inside = c.frame(&title, app.focus == Pane::Why);
     let lines = app.why_lines();
     c.scroll_mark(app.why_top, usize::from(inside.height), lines.len());

@@ -107,8 +107,7 @@ pub(crate) fn key(app: &mut App, action: Action) {
             } else if action == Action::Copy
                 && let Some(Popup::Text { text, .. }) = app.popups.last()
             {
-                let all: Vec<String> = text.paragraphs.iter().map(|(h, t)| format!("{h}\n{t}")).collect();
-                let all = format!("{}\n{}", text.title, all.join("\n"));
+                let all = text.whole();
                 app.effects.push(super::app::Effect::Copy(all));
             }
         }
