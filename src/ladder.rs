@@ -2,7 +2,7 @@
 
 use crate::analyzer::FlowReport;
 use crate::diagnose::{Finding, Severity};
-use crate::facts::{Basis, FlowFacts, MessageFact, MessageKind};
+use crate::facts::{Basis, ClientCertificate, FlowFacts, MessageFact, MessageKind};
 use crate::flow::{GapReason, Mark as At};
 use crate::layout;
 use crate::span::{FrameNo, Role, Side, Timestamp};
@@ -268,6 +268,11 @@ fn says(f: &FlowFacts, m: &MessageFact, from: Role) -> String {
             let share = f.hello_retry.as_ref().and_then(|h| h.message.extensions.key_shares.first().copied());
             share.map_or_else(String::new, |g| format!("wants {}", crate::tls::names::NamedGroup(g)))
         }
+        MessageKind::Handshake(HandshakeType::CERTIFICATE) if m.basis == Basis::Inferred => {
+            let empty = from == Role::Client && f.client_auth(f.outcome()).certificate == ClientCertificate::Empty;
+            if empty { "(empty)  inferred".into() } else { format!("{}  inferred", layout::bytes(m.length as u64)) }
+        }
+        _ if m.basis == Basis::Inferred && f.is_tls13() => "inferred".into(),
         MessageKind::Handshake(HandshakeType::CERTIFICATE) => match &f.of(from).certificates {
             Some(c) if c.mark.frame == m.mark.frame => match c.chain.first() {
                 None => "(empty)".into(),
@@ -293,17 +298,15 @@ type Run = (At, Side, &'static str, Vec<(FrameNo, u16)>);
 
 /// Protected application_data records: neighbours of one side become one arrow.
 fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
-    let refusal = f.refused_after_client_flight();
     let first_client = f.of(Role::Client).protected.map(|m| m.frame);
     let mut runs: Vec<Run> = Vec::new();
     // Other steps between two records part a run: their order matters.
     let mut breaks: Vec<FrameNo> = f.messages.iter().map(|m| m.mark.frame).collect();
     breaks.extend(f.tcp.fin.iter().chain(&f.tcp.rst).flatten().map(|m| m.frame));
-    let shapes = f.shapes.iter().filter(|s| s.content_type == ContentType::APPLICATION_DATA);
+    let shapes = f.shapes.iter().filter(|s| s.content_type == ContentType::APPLICATION_DATA && !f.is_told(s));
     for s in shapes {
         let stage = match f.role(s.side) {
             _ if !f.is_tls13() => "Application Data",
-            Role::Server if Some(s.mark) == refusal => "alert (encrypted; by its size)",
             Role::Server if first_client.is_none_or(|c| s.mark.frame < c) => "encrypted handshake",
             Role::Client if Some(s.mark.frame) == first_client => "encrypted handshake, Finished",
             _ => "Application Data",

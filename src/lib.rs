@@ -22,6 +22,7 @@ pub mod upgrade;
 pub mod tls;
 pub mod x509;
 pub mod facts;
+pub mod inference;
 pub mod diagnose;
 pub mod analyzer;
 pub mod ladder;

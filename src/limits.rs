@@ -140,6 +140,9 @@ pub const HEARTBEATS_PER_FLOW: usize = 32;
 /// Protected records of one flow whose shape is remembered: a handshake without keys is judged by them.
 pub const SHAPES_PER_FLOW: usize = 48;
 
+/// The same before the ServerHello, where they are early data.
+pub const EARLY_SHAPES_PER_FLOW: usize = 8;
+
 /// Holes of one direction that are listed.
 pub const GAPS_PER_SIDE: usize = 64;
 

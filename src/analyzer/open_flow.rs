@@ -186,6 +186,7 @@ impl OpenFlow {
         facts.source_damaged = self.source_damaged;
         facts.evicted = self.evicted;
         facts.close();
+        crate::inference::apply(&mut facts);
         Some(facts)
     }
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::chain::key;
 use super::client_auth::acceptable;
-use super::refusal::{Fault, how_it_ended, judged, of_client};
-use super::{Blame, Hit, Policy, Rule, Severity, guide, new, page, words};
-use crate::facts::FlowFacts;
+use super::over_http::brief_answer;
+use super::refusal::{Fault, how_it_ended, judged, of_client, sure_of_refusal};
+use super::{Blame, Confidence, Hit, Policy, Rule, Severity, guide, new, page, words};
+use crate::facts::{Answer, FlowFacts};
+use crate::flow::Mark;
 use crate::span::Role;
 use crate::tls::names::AlertDescription;
 use crate::x509::{Certificate, NameEquality, Validity, compare_names, judge_chain};
@@ -179,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "The client sent a certificate, and the server ended the handshake without an alert in clear.",
             "Unknown CA, expired, revoked, not permitted: the server's log knows which. Some servers (gRPC, Node.js) close without an alert.",
-            "Likely at most: a close is no statement.",
+            "Likely at most. TLS 1.3 encrypts the certificate and the alert: the sizes of the client's records show that a certificate was sent, a record of an alert's size and the close that it was refused (likely), a silent close less so (possible). Over HTTP only the length of the answer speaks (possible). A key log would show the words.",
             "Look at the server's log; then check issuer, dates and purpose of the client's certificate against what the server accepts.",
             PROBE,
             "RFC 8446, section 4.4.2.4",
@@ -370,11 +372,57 @@ fn weak_hash(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 }
 
 fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let r = of_client(f).filter(|r| r.alert.is_none())?;
-    let c = leaf(f)?;
-    let detail = format!("The client sent the certificate {}. {}", words::cert(c), how_it_ended(f, &r));
-    let hit = on(f, Hit::new(detail, "Look at the server's log; check issuer, dates, purpose and revocation of the client's certificate against what the server accepts.")).at(r.mark);
-    Some(if r.how == crate::facts::How::Rst { hit.possible() } else { hit.likely() })
+    let remedy = "Look at the server's log; check issuer, dates, purpose and revocation of the client's certificate against what the server accepts.";
+    let Some(r) = of_client(f).filter(|r| r.alert.is_none()) else { return rejected_over_http(f) };
+    if let Some(c) = leaf(f) {
+        let detail = format!("The client sent the certificate {}. {}", words::cert(c), how_it_ended(f, &r));
+        let hit = on(f, Hit::new(detail, remedy)).at(r.mark);
+        return Some(if r.how == crate::facts::How::Rst { hit.possible() } else { hit.likely() });
+    }
+    let sent = sent_unseen(f)?;
+    let detail = format!(
+        "The client sent a certificate{} in frame {}. {} Which check failed is encrypted; a key log would show it.",
+        sent.size,
+        sent.mark.frame,
+        how_it_ended(f, &r)
+    );
+    let hit = Hit::new(detail, remedy).at(sent.mark).at(r.mark).blame(Blame::Client);
+    Some(hit.sure(sent.confidence.min(sure_of_refusal(f)).min(Confidence::Likely)))
+}
+
+/// A client's certificate whose record was seen, encrypted.
+struct Unseen {
+    mark: Mark,
+    confidence: Confidence,
+    /// ` (of 819 bytes, by the size of its record)`, where the size is known.
+    size: String,
+}
+
+fn sent_unseen(f: &FlowFacts) -> Option<Unseen> {
+    let i = f.inferred.as_ref()?;
+    let answer = i.answer.filter(|a| a.value == Answer::Sent)?;
+    let size = i.leaf_len.map_or_else(String::new, |n| format!(" (of {n} bytes, by the size of its record)"));
+    Some(Unseen { mark: i.flight?, confidence: answer.confidence, size })
+}
+
+/// nginx completes the handshake with a certificate that it does not accept and says so in its first answer.
+fn rejected_over_http(f: &FlowFacts) -> Option<Hit> {
+    let answer = brief_answer(f).filter(|b| b.is_nginx_bad())?;
+    let mark = match sent_unseen(f) {
+        Some(sent) => sent.mark,
+        None => f.of(Role::Client).certificates.as_ref().filter(|c| !c.chain.is_empty())?.mark,
+    };
+    let detail = format!(
+        "The client sent a certificate in frame {}; the server completed the handshake, answered the first request in frame {} with as many bytes as nginx's \"400 The SSL certificate error\" has, and closed at once.",
+        mark.frame, answer.mark.frame
+    );
+    let remedy = "Look at the server's error log, which names the check that failed; the status code stands in the client's output and in the server's access log.";
+    let hit = Hit::new(detail, remedy).at(mark).at(answer.mark).at(answer.closed).blame(Blame::Client);
+    Some(
+        hit.title("The server may have refused the client's certificate over HTTP")
+            .possible()
+            .severity(Severity::Warning),
+    )
 }
 
 #[cfg(test)]

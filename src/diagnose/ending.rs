@@ -115,6 +115,21 @@ pub(super) const RULES: &[Rule] = &[
         rejects,
     ),
     new(
+        "server-silent-close-after-client-flight",
+        Severity::Error,
+        24,
+        "The server ended the connection right after the client's part of the handshake",
+        page(
+            "TLS 1.3: the client had sent its flight, and the server answered with nothing but a close, or with one record of an alert's size. What the flight held does not show from its records.",
+            "Mostly the server does not accept the client's certificate or misses one (gRPC servers close so without an alert).",
+            "Possible: the client's records do not show whether a certificate was asked for. A key log would.",
+            "Look at the server's log. If it requires client certificates, check that the client has one, of a CA that the server knows.",
+            "  openssl s_client -connect HOST:PORT -cert client.pem -key client.key </dev/null",
+            "RFC 8446, sections 4.4.2.4 and 6.2",
+        ),
+        silent_server,
+    ),
+    new(
         "renegotiation-refused",
         Severity::Warning,
         0,
@@ -210,6 +225,20 @@ fn abandoned(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     )
 }
 
+fn silent_server(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let inferred = f.inferred.as_ref().filter(|i| i.answer.is_none())?;
+    let refused = inferred.verdict?.refused()?;
+    let r = refusal(f).filter(|r| r.mark == refused.value.mark)?;
+    let flight = f.of(Role::Client).finished_sized?;
+    let detail = format!(
+        "The client's encrypted flight came in frame {}; its sizes do not tell whether it holds a certificate. {}",
+        flight.frame,
+        how_it_ended(f, &r)
+    );
+    let remedy = "Look at the server's log: it knows why. If it requires a client certificate, check that the client sends one and that the server knows its CA.";
+    Some(Hit::new(detail, remedy).at(flight).at(r.mark).possible().blame(Blame::Either))
+}
+
 fn no_renegotiation(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let a = f.alerts.iter().find(|a| a.said.is_some_and(|(_, d)| d == AlertDescription::NO_RENEGOTIATION))?;
     let role = f.role(a.side);
@@ -258,9 +287,9 @@ mod tests {
     use super::super::testing::{
         alert, client_flight, established, fin, find, hello, leaf, mark, rst, server_flight, server_hello, told,
     };
-    use crate::diagnose::Severity;
-    use crate::facts::{AlertFact, Basis, Outcome};
-    use crate::span::Side;
+    use crate::diagnose::{Confidence, Severity};
+    use crate::facts::{AlertFact, Answer, Basis, Claim, EndedBy, How, Inferred, Outcome, Verdict};
+    use crate::span::{Role, Side};
     use crate::tls::Start;
     use crate::tls::names::ContentType;
 
@@ -320,6 +349,26 @@ mod tests {
         assert_eq!(x.severity, Severity::Info);
         assert_eq!(told(&f).outcome, Outcome::Established);
         assert!(find(&established(server_flight(vec![leaf()])), "client-closes-after-finished-no-data").is_none());
+    }
+
+    #[test]
+    fn a_server_that_ends_it_after_a_flight_that_does_not_decide() {
+        let ended = |answer| {
+            let mut f = fin(server_hello(0x0304), Side::B);
+            for s in &mut f.sides {
+                s.protected = Some(mark(9));
+                s.finished_sized = Some(mark(9));
+            }
+            let value = EndedBy { role: Role::Server, how: How::Fin, mark: mark(11) };
+            let verdict = Some(Verdict::Refused(Claim { value, confidence: Confidence::Possible }));
+            f.inferred = Some(Box::new(Inferred { verdict, answer, ..Inferred::default() }));
+            f
+        };
+        let d = told(&ended(None));
+        assert_eq!(d.cause, Some("server-silent-close-after-client-flight"));
+        assert_eq!(d.findings[0].confidence, Confidence::Possible);
+        let empty = Claim { value: Answer::Empty, confidence: Confidence::Certain };
+        assert!(find(&ended(Some(empty)), "server-silent-close-after-client-flight").is_none());
     }
 
     #[test]

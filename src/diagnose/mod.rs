@@ -17,6 +17,7 @@ mod hello;
 mod key_exchange;
 mod malformed;
 mod negotiation;
+mod over_http;
 mod page;
 mod peer_error;
 mod proxy;
@@ -35,6 +36,7 @@ mod wrong_protocol;
 
 use std::fmt;
 
+pub use crate::facts::Confidence;
 pub use fingerprint::Fingerprint;
 pub use page::{explain_page, index, markdown_table};
 
@@ -60,28 +62,6 @@ impl Severity {
             Self::Info => "info",
             Self::Warning => "warning",
             Self::Error => "error",
-        }
-    }
-}
-
-/// How sure a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Confidence {
-    /// One of several readings.
-    Possible,
-    /// The usual reading; others exist.
-    Likely,
-    /// No other reading exists.
-    Certain,
-}
-
-impl Confidence {
-    /// The word of the report.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Possible => "possible",
-            Self::Likely => "likely",
-            Self::Certain => "certain",
         }
     }
 }

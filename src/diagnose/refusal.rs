@@ -117,19 +117,28 @@ pub(super) fn of_server(f: &FlowFacts) -> Option<Refusal> {
     (shown && here && audible).then_some(r)
 }
 
-/// The client's only protected record has the size of an alert (TLS 1.3): two bytes, a type and a tag, padded by 16 in
-/// Java. No other message of that size exists at this point.
+/// The client's only protected record has the size of an alert (TLS 1.3): no other message of that size exists at this
+/// point.
 pub(super) fn hidden_alert(f: &FlowFacts) -> Option<Mark> {
-    let client = f.of(Role::Client);
-    let alone = client.encrypted.records == 1 && f.is_tls13();
-    client.last_record.filter(|(_, len, _)| alone && matches!(len, 19 | 35)).map(|(_, _, m)| m)
+    f.inferred.as_ref()?.client_alert
 }
 
-/// The server refused the client after it had seen the client's answer to its CertificateRequest (TLS 1.2 and before).
+/// The server refused the client after it had seen the client's answer to its CertificateRequest: read in clear (TLS 1.2
+/// and before), or concluded from the shapes of the records (TLS 1.3).
 pub(super) fn of_client(f: &FlowFacts) -> Option<Refusal> {
-    let r = refusal(f)?;
+    let r = refusal(f).filter(|r| r.role == Role::Server)?;
+    if let Some(e) = f.refused_after_client_flight() {
+        let asked = f.client_auth(f.outcome()).requested == Some(true);
+        return (asked && e.mark == r.mark).then_some(r);
+    }
     let answered = f.of(Role::Client).certificates.is_some();
-    (r.role == Role::Server && answered && matches!(stage(f), Stage::ClientFlight | Stage::Finished)).then_some(r)
+    (answered && matches!(stage(f), Stage::ClientFlight | Stage::Finished)).then_some(r)
+}
+
+/// How sure it is that the server refused the client's flight: certain where the handshake's end is in clear.
+pub(super) fn sure_of_refusal(f: &FlowFacts) -> Confidence {
+    let concluded = f.inferred.as_ref().and_then(|i| i.verdict?.refused());
+    concluded.map_or(Confidence::Certain, |c| c.confidence)
 }
 
 /// A client that meant to send a request (it offered application protocols) finished the handshake, sent nothing and

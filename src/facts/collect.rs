@@ -45,6 +45,7 @@ impl FlowFacts {
             shapes: Vec::new(),
             heartbeats: Vec::new(),
             anomalies: Vec::new(),
+            inferred: None,
             omitted: std::collections::BTreeMap::new(),
             cut_by_end: false,
             source_damaged: false,
@@ -75,6 +76,14 @@ impl FlowFacts {
         in_wire_order(&mut self.messages, |m| (m.side, m.mark));
         in_wire_order(&mut self.alerts, |a| (a.side, a.mark));
         in_wire_order(&mut self.shapes, |s| (s.side, s.mark));
+    }
+
+    /// Adds a message concluded from the shape of its record, and the alert that it is.
+    pub(crate) fn add_inferred(&mut self, message: MessageFact, alert: Option<AlertFact>) {
+        self.add_message(message);
+        if let Some(a) = alert {
+            self.add_alert(a);
+        }
     }
 
     fn omit(&mut self, list: &'static str) {
@@ -225,7 +234,9 @@ impl Collector<'_> {
         if kind == ContentType::APPLICATION_DATA && complete {
             s.application_data.get_or_insert(info.mark);
         }
-        if self.facts.shapes.len() < limits::SHAPES_PER_FLOW {
+        // Early data is told by its amount; its records would leave no room for those of the handshake.
+        let early = before_server_hello && self.facts.shapes.len() >= limits::EARLY_SHAPES_PER_FLOW;
+        if self.facts.shapes.len() < limits::SHAPES_PER_FLOW && !early {
             self.facts.shapes.push(Shape { mark: info.mark, side, content_type: kind, len: info.header.len });
         }
         match kind {

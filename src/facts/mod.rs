@@ -3,8 +3,10 @@
 //! [`FlowFacts`] is written by [`collect`](self) while the flow lives and closed by [`FlowFacts::close`]; rules and
 //! reports read it. Lists are capped; what did not fit is counted.
 
+mod client_auth;
 mod collect;
 mod expected;
+mod inferred;
 mod outcome;
 mod seen;
 
@@ -23,8 +25,10 @@ use crate::tls::{Anomaly, Start};
 use crate::upgrade::Plain;
 use crate::x509::{Certificate, OcspResponse};
 
+pub use client_auth::{ClientAuth, ClientCertificate};
 pub use collect::Collector;
 pub use expected::Expected;
+pub use inferred::{Answer, Claim, Confidence, EarlyData, Inferred, PostHandshake, Step, Verdict};
 pub use outcome::{EndedBy, How, Outcome, Phase};
 pub use seen::{Seen, Why};
 
@@ -292,6 +296,8 @@ pub struct FlowFacts {
     pub heartbeats: Vec<HeartbeatFact>,
     /// Oddities of the bytes, capped.
     pub anomalies: Vec<(Side, Anomaly)>,
+    /// What the shapes of protected records say (TLS 1.3), once the flow is over.
+    pub inferred: Option<Box<Inferred>>,
     /// Entries beyond the lists' caps, by list.
     pub omitted: BTreeMap<&'static str, u64>,
     /// The input ended before the connection did.

@@ -1,6 +1,6 @@
 //! How a handshake went and who ended it.
 
-use super::{Basis, FlowFacts, Role};
+use super::{Basis, FlowFacts, Inferred, Role, Verdict};
 use crate::flow::Mark;
 use crate::tls::names::{AlertDescription, AlertLevel, ProtocolVersion};
 
@@ -183,29 +183,9 @@ impl FlowFacts {
         })
     }
 
-    /// In TLS 1.3, without keys: after the client's flight the server sent nothing but one record of an alert's size
-    /// and closed, so that it refused the client. (No ticket, no data: after those the same record is a close_notify.)
-    pub fn refused_after_client_flight(&self) -> Option<Mark> {
-        if !self.is_tls13() || !self.is_complete() {
-            return None;
-        }
-        let (client, server) = (self.client(), self.client().other());
-        if self.sides.iter().any(|s| s.handshake_gap || s.mid_stream) {
-            return None;
-        }
-        let done = self.of(Role::Client).finished_sized?;
-        let mut after = self.shapes.iter().filter(|s| s.side == server && s.mark.frame > done.frame);
-        let (alert, more) = (after.next()?, after.next());
-        // The client closed first: what the server sends then is its answer to that.
-        let client_closed = self.shapes.iter().any(|s| {
-            s.side == client
-                && s.mark.frame > done.frame
-                && s.mark.frame < alert.mark.frame
-                && s.len < self.finished_record_len()
-        }) || self.fin(Role::Client).is_some_and(|f| f.frame < alert.mark.frame);
-        let closed = self.fin(Role::Server).or(self.rst(Role::Server)).is_some();
-        let alone = more.is_none() && self.of(Role::Server).last_record.is_some_and(|(_, _, m)| m == alert.mark);
-        (alert.len == 19 && alone && closed && !client_closed).then_some(alert.mark)
+    /// In TLS 1.3, without keys: the server refused the client after its flight (an alert by its size, or a silent close).
+    pub fn refused_after_client_flight(&self) -> Option<EndedBy> {
+        self.inferred.as_ref()?.refusal()
     }
 
     /// How the handshake went.
@@ -222,7 +202,11 @@ impl FlowFacts {
             if alert_before_data || self.refused_after_client_flight().is_some() {
                 return Outcome::Rejected;
             }
-            return Outcome::Established;
+            // TLS 1.3 does not show how the server took the client's flight until it goes on: a hole there hides a refusal.
+            let went_on = |i: &Inferred| matches!(i.verdict, Some(Verdict::Accepted(_)));
+            let hidden =
+                !self.of(Role::Server).gaps.is_empty() && self.inferred.as_deref().is_some_and(|i| !went_on(i));
+            return if hidden { Outcome::Incomplete } else { Outcome::Established };
         }
         if self.fatal_alert().is_some() {
             return Outcome::Failed;
@@ -252,8 +236,9 @@ impl FlowFacts {
         if let Some((role, _, mark)) = self.fatal_alert() {
             ends.push(EndedBy { role, how: How::Alert, mark });
         }
-        if let Some(mark) = self.refused_after_client_flight() {
-            ends.push(EndedBy { role: Role::Server, how: How::Alert, mark });
+        // A refusal counts for more than a goodbye that the client had said before it came.
+        if let Some(refusal) = self.refused_after_client_flight().filter(|_| ends.is_empty()) {
+            return Some(refusal);
         }
         for a in &self.alerts {
             let role = self.role(a.side);

@@ -23,57 +23,7 @@ const UPGRADES: &str = "protocols that upgrade a plain connection are not decode
 
 /// Expectations that this version does not meet: capture, keys of `[expect]`, what is missing. Each key named here must
 /// really fail, and every other one must hold, so that nothing rests here longer than it has to.
-const NOT_YET: &[(&str, &[&str], &str)] = &[
-    ("damaged/hole-before-refusal-13", &["client_auth", "outcome_any"], INFERENCE),
-    ("damaged/hole-in-server-flight-13", &["client_auth"], INFERENCE),
-    ("damaged/ip-fragments-v6-13", &["client_auth"], INFERENCE),
-    ("damaged/linux-cooked-2-13", &["client_auth"], INFERENCE),
-    ("damaged/qinq-13", &["client_auth"], INFERENCE),
-    ("damaged/raw-ip-v6-13", &["client_auth"], INFERENCE),
-    ("damaged/resent-other-bytes-13", &["client_auth"], INFERENCE),
-    ("damaged/shuffled-13", &["client_auth"], INFERENCE),
-    ("damaged/twice-13", &["client_auth"], INFERENCE),
-    ("good/alpn-h2-13", &["client_auth"], INFERENCE),
-    ("good/cipher-aes128-13", &["client_auth"], INFERENCE),
-    ("good/cipher-chacha-13", &["client_auth"], INFERENCE),
-    ("good/client-closes-first-13", &["client_auth"], INFERENCE),
-    ("good/early-data-13", &["each[0].client_auth", "each[1].early_data", "each[2].client_auth"], INFERENCE),
-    ("good/ed25519-13", &["client_auth"], INFERENCE),
-    ("good/gzip-mtls-13", &["client_auth"], INFERENCE),
-    ("good/hello-retry-13", &["client_auth"], INFERENCE),
-    ("good/ipv6-mtls-13", &["client_auth"], INFERENCE),
-    ("good/mtls-13", &["client_auth"], INFERENCE),
-    ("good/mtls-ec-13", &["client_auth"], INFERENCE),
-    ("good/mtls-hello-retry-13", &["client_auth"], INFERENCE),
-    ("good/one-way-13", &["client_auth"], INFERENCE),
-    ("good/optional-no-cert-13", &["client_auth", "findings"], INFERENCE),
-    ("good/pcap-nanoseconds-big-endian-13", &["client_auth"], INFERENCE),
-    ("good/resumed-mtls-13", &["each[0].client_auth"], INFERENCE),
-    ("good/resumed-psk-13", &["each[0].client_auth"], INFERENCE),
-    ("good/small-records-13", &["client_auth"], INFERENCE),
-    ("good/small-segments-13", &["client_auth"], INFERENCE),
-    ("guide/3-hostname-curl-13", &["client_auth"], INFERENCE),
-    ("guide/3-ip-address-curl-13", &["client_auth"], INFERENCE),
-    ("guide/4-strict-client-java-13", &["client_auth"], INFERENCE),
-    ("guide/5-client-cert-missing-13", &["cause", "client_auth", "findings"], INFERENCE),
-    ("guide/5-client-cert-missing-gnutls-13", &["cause", "client_auth", "findings"], INFERENCE),
-    ("guide/5-client-cert-missing-java-13", &["cause", "client_auth", "findings", "outcome"], INFERENCE),
-    ("guide/5-client-cert-missing-node-13", &["cause", "client_auth", "findings"], INFERENCE),
-    ("guide/5-http-400-13", &["client_auth"], INFERENCE),
-    ("guide/6-client-cert-self-signed-13", &["cause", "client_auth", "findings"], INFERENCE),
-    ("guide/6-client-cert-wrong-ca-13", &["cause", "client_auth", "findings"], INFERENCE),
-    ("guide/client-expired-13", &["cause", "client_auth", "findings"], INFERENCE),
-    ("guide/client-revoked-13", &["cause", "client_auth", "findings"], INFERENCE),
-    ("guide/client-wrong-eku-13", &["cause", "client_auth", "findings"], INFERENCE),
-    ("transport/closes-after-finished-13", &["client_auth"], INFERENCE),
-    ("transport/fin-after-data-13", &["client_auth"], INFERENCE),
-    ("transport/rst-after-data-13", &["client_auth"], INFERENCE),
-    ("good/early-data-13", &["each[1].findings", "each[2].findings"], NO_RULE),
-    ("good/post-handshake-auth-13", &["findings"], NO_RULE),
-];
-
-const INFERENCE: &str = "what TLS 1.3 protects is not concluded from the shape of its records yet";
-const NO_RULE: &str = "there is no rule for it yet";
+const NOT_YET: &[(&str, &[&str], &str)] = &[];
 
 /// Keys of `[expect]` about the file, or not about a report at all.
 const OF_THE_FILE: &[&str] = &["complete", "flows", "each", "words"];
@@ -221,13 +171,7 @@ fn code_of(word: &str) -> Option<&'static str> {
 }
 
 /// Codes that descriptions name, as what must not be reported or as one of several, and no rule has yet.
-const FUTURE: &[&str] = &[
-    "cert-type-cipher-mismatch",
-    "client-sigalg-mismatch",
-    "early-data-accepted",
-    "early-data-rejected",
-    "post-handshake-auth-requested",
-];
+const FUTURE: &[&str] = &["cert-type-cipher-mismatch", "client-sigalg-mismatch"];
 
 #[test]
 fn descriptions_name_codes_that_exist() {

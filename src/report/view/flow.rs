@@ -280,7 +280,7 @@ impl<'a> Flow<'a> {
             key_exchange: key_exchange(facts),
             alpn: facts.server_hello.as_ref().and_then(|h| h.message.extensions.alpn.first()).map(|p| escape_bytes(p)),
             resumed: facts.resumed(),
-            early_data: early_data(facts),
+            early_data: facts.early_data().map(|c| c.value.name()),
             hello_retry: hello_retry(facts, outcome),
             secure_renegotiation: tls12.map(|h| h.message.extensions.renegotiation_info.is_some()),
             client_hello: facts.client_hello.as_ref().map(|h| ClientHello::new(h)),
@@ -327,15 +327,6 @@ fn key_exchange(facts: &FlowFacts) -> Option<KeyExchange> {
         return None;
     }
     Some(KeyExchange { group: group.map(Code), post_quantum: group.is_some_and(NamedGroup::is_post_quantum), dh_bits })
-}
-
-/// What of early data is said in clear: that it was offered; and that it cannot have been taken, because the server asked
-/// for another hello (RFC 8446, section 4.2.10) or speaks TLS 1.2.
-fn early_data(facts: &FlowFacts) -> Option<&'static str> {
-    let offered = facts.client_hello.as_ref()?.message.extensions.early_data;
-    let rejected = facts.hello_retry.is_some()
-        || facts.server_hello.is_some() && (!facts.is_tls13() || facts.resumed() == Some(false));
-    offered.then_some(if rejected { "rejected" } else { "offered" })
 }
 
 fn hello_retry(facts: &FlowFacts, outcome: Outcome) -> Option<bool> {

@@ -334,6 +334,17 @@ impl CipherSuite {
         (cipher.mode == CipherMode::Aead).then_some(usize::from(cipher.tag_len))
     }
 
+    /// Bytes that protection adds to a record's content: nonce and tag of an AEAD (RFC 5288, 6655, 7905), in TLS 1.3 content
+    /// type and tag. `None` for CBC, where padding varies, and for what is not known.
+    pub fn record_overhead(self, tls13: bool) -> Option<usize> {
+        if tls13 {
+            return self.tls13_expansion().map(|n| n.saturating_add(1));
+        }
+        let tag = self.aead_tag_len()?;
+        let explicit_nonce = if self.attributes()?.cipher.name.contains("CHACHA20") { 0 } else { 8 };
+        Some(tag.saturating_add(explicit_nonce))
+    }
+
     /// Bytes by which a TLS 1.3 record's ciphertext is longer than its inner plaintext: the AEAD tag, or the MAC of an
     /// integrity-only suite (RFC 9150). `None` for other suites.
     pub fn tls13_expansion(self) -> Option<usize> {
