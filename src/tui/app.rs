@@ -9,6 +9,8 @@ use super::explain::{self, Text};
 use super::flow_view::{FlowView, Open, Opening};
 use super::groups::Groups;
 use super::list::List;
+use super::popup::compare::{self, Compared};
+use super::row::Row;
 use super::theme::Theme;
 use super::times::Times;
 use super::views::Narrowed;
@@ -48,6 +50,7 @@ pub(crate) enum Popup {
     Text { text: Text, top: usize },
     Columns { cursor: usize },
     Save { cursor: usize },
+    Compare(compare::Pair),
 }
 
 /// What is being typed.
@@ -73,9 +76,14 @@ pub(crate) enum Save {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     Open(u64),
+    /// Two flows are to be read and compared.
+    Compare(u64, u64),
     Forget,
     Copy(String),
-    Write { path: String, text: String },
+    Write {
+        path: String,
+        text: String,
+    },
     Suspend,
     Redraw,
 }
@@ -97,6 +105,8 @@ pub(crate) struct App {
     /// The view above the flows; `None` for the flows themselves.
     pub(crate) groups: Option<Groups>,
     pub(crate) narrowed: Option<Narrowed>,
+    /// Ids of the marked flows, as they were marked.
+    pub(crate) marked: Vec<u64>,
     pub(crate) flow: Option<FlowView>,
     pub(crate) focus: Pane,
     pub(crate) why_top: usize,
@@ -128,6 +138,7 @@ impl App {
             list: List::default(),
             groups: None,
             narrowed: None,
+            marked: Vec::new(),
             flow: None,
             focus: Pane::Flows,
             why_top: 0,
@@ -156,6 +167,16 @@ impl App {
                 self.list.add(rows);
             }
             News::Loaded(end) => self.end = Some(*end),
+            News::Compared(a, b, found) => {
+                let pairs =
+                    self.popups.iter_mut().filter_map(|p| if let Popup::Compare(p) = p { Some(p) } else { None });
+                for p in pairs.filter(|p| p.ids == (a, b)) {
+                    p.state = match &found {
+                        Ok(two) => compare::State::Ready(Box::new(Compared::new(&two.0, &two.1))),
+                        Err(e) => compare::State::Failed(e.clone()),
+                    };
+                }
+            }
             News::Opened(id, found) => {
                 if let Some(f) = self.flow.as_mut().filter(|f| f.row.id == id) {
                     f.state = match found {
@@ -166,6 +187,11 @@ impl App {
             }
         }
         self.settle();
+    }
+
+    /// Where a flow of the list is in the capture.
+    pub(crate) fn flow_ref(&self, id: u64) -> Option<FlowRef> {
+        self.list.rows.iter().find(|r| r.id == id).map(Row::flow_ref)
     }
 
     /// The flow that is wanted from the thread.

@@ -51,7 +51,7 @@ use app::{App, Effect, Message};
 use input::Input;
 use terminal::Signals;
 use theme::Theme;
-use worker::Details;
+use worker::{Details, Request};
 
 /// What the UI is started with.
 #[derive(Clone, Debug)]
@@ -255,7 +255,12 @@ impl Screen {
             match e {
                 Effect::Open(id) => {
                     if let Some(which) = self.app.wanted(id) {
-                        self.details.ask(which);
+                        self.details.ask(Request::One(which));
+                    }
+                }
+                Effect::Compare(a, b) => {
+                    if let (Some(a), Some(b)) = (self.app.flow_ref(a), self.app.flow_ref(b)) {
+                        self.details.ask(Request::Two(a, b));
                     }
                 }
                 Effect::Forget => self.details.forget(),

@@ -66,7 +66,20 @@ fn loaded(names: &[&str], size: (u16, u16)) -> App {
 fn answer(app: &mut App, name: &str) {
     let asked: Vec<u64> =
         app.effects.iter().filter_map(|e| if let Effect::Open(id) = e { Some(*id) } else { None }).collect();
-    app.effects.retain(|e| !matches!(e, Effect::Open(_) | Effect::Forget));
+    let pairs: Vec<(u64, u64)> =
+        app.effects.iter().filter_map(|e| if let Effect::Compare(a, b) = e { Some((*a, *b)) } else { None }).collect();
+    app.effects.retain(|e| !matches!(e, Effect::Open(_) | Effect::Forget | Effect::Compare(..)));
+    for (a, b) in pairs {
+        let read = |id| {
+            let which = app.flow_ref(id).ok_or("no such flow")?;
+            // Several captures are shown as one: the flow is in the one that has it.
+            let all = MANY.iter().copied().chain([name]);
+            let found = all.map(|n| detail(&mut capture::open(&testdata(n)).unwrap(), &which, &Options::default()));
+            found.filter_map(Result::ok).find(|d| d.report.facts.first.time == row_time(app, id)).ok_or("gone")
+        };
+        let both = read(a).and_then(|first| Ok(Box::new((first, read(b)?)))).map_err(str::to_owned);
+        app.news(News::Compared(a, b, both));
+    }
     for id in asked {
         // Closed again before it was read.
         let Some(which) = app.wanted(id) else { continue };
@@ -74,6 +87,10 @@ fn answer(app: &mut App, name: &str) {
         let found = detail(&mut file, &which, &Options::default()).map(Box::new).map_err(|e| e.to_string());
         app.news(News::Opened(id, found));
     }
+}
+
+fn row_time(app: &App, id: u64) -> Timestamp {
+    app.list.rows.iter().find(|r| r.id == id).map_or(Timestamp(0), |r| r.time)
 }
 
 fn key(code: KeyCode) -> Event {
@@ -220,6 +237,32 @@ fn a_connection_seen_twice_is_told() {
     script(&mut app, MUTUAL, "jj");
     assert_eq!(app.list.selected().unwrap().id, 3);
     assert!(app.list.twin().is_none());
+}
+
+#[test]
+fn two_flows_are_compared() {
+    for (name, keys) in [("fields", "="), ("all", "=<enter>"), ("ladder", "=<tab>")] {
+        for size in [SMALL, LARGE] {
+            let mut app = loaded(MANY, size);
+            script(&mut app, MISSING, keys);
+            insta::assert_snapshot!(format!("compare-{name}-{}x{}", size.0, size.1), picture(&app));
+        }
+    }
+}
+
+#[test]
+fn the_second_mark_compares() {
+    let mut app = loaded(MANY, LARGE);
+    script(&mut app, MISSING, "j jj ");
+    assert_eq!(app.marked, [app.list.rows[1].id, app.list.rows[3].id]);
+    let p = picture(&app);
+    assert!(p.contains("what differs") && p.contains("server-cert-unknown-ca"), "{p}");
+    script(&mut app, MISSING, "<esc> ");
+    assert_eq!(app.marked, [app.list.rows[1].id], "the same key takes the mark away");
+    // With nothing marked and nothing to compare with, it is said what to do.
+    let mut app = loaded(&[MISSING], LARGE);
+    script(&mut app, MISSING, "=");
+    assert!(app.popups.is_empty() && picture(&app).contains("mark two flows"));
 }
 
 #[test]

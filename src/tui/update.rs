@@ -67,6 +67,10 @@ impl App {
             Action::Smaller => self.resize(false),
             Action::Larger => self.resize(true),
             Action::View(v) => self.show_view(v),
+            Action::Compare => match popup::compare::offered(self) {
+                Some((a, b)) => popup::compare::open(self, a, b),
+                None => self.say("mark two flows with Space to compare them".into()),
+            },
             Action::Times => self.turn_times(),
             Action::Mark => self.mark_step(),
             Action::NextPane => self.turn(true),
@@ -96,6 +100,7 @@ impl App {
         match action {
             Action::Open | Action::Right => return self.open_flow(),
             Action::Back => return self.list_back(),
+            Action::Toggle => return popup::compare::mark(self),
             Action::FailedOnly => {
                 l.failed_only = !l.failed_only;
                 l.refresh();

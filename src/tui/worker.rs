@@ -48,6 +48,8 @@ pub(crate) enum News {
     Loaded(Box<End>),
     /// A flow that was asked for.
     Opened(u64, Result<Box<Detail>, String>),
+    /// Two flows that were to be compared.
+    Compared(u64, u64, Result<Box<(Detail, Detail)>, String>),
 }
 
 /// How the loading ended.
@@ -131,10 +133,19 @@ fn progress(file: &CaptureFile, analyzer: &Analyzer, started: Instant) -> Progre
     Progress { bytes, total, frames: file.info().frames, decoded, connections, elapsed: started.elapsed() }
 }
 
+/// What is read again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Request {
+    /// One flow.
+    One(FlowRef),
+    /// Two, to be compared.
+    Two(FlowRef, FlowRef),
+}
+
 /// Reads single flows again. A new request breaks off the one before: whoever scrolls on does not wait.
 #[derive(Debug)]
 pub(crate) struct Details {
-    requests: Sender<(u64, FlowRef)>,
+    requests: Sender<(u64, Request)>,
     wanted: Arc<AtomicU64>,
     serial: u64,
 }
@@ -142,7 +153,7 @@ pub(crate) struct Details {
 impl Details {
     /// Starts the thread; answers come out of the receiver.
     pub(crate) fn start(input: Input, options: Options) -> (Self, Receiver<News>) {
-        let (requests, inbox) = crossbeam_channel::unbounded::<(u64, FlowRef)>();
+        let (requests, inbox) = crossbeam_channel::unbounded::<(u64, Request)>();
         let (tx, rx) = crossbeam_channel::bounded(2);
         let wanted = Arc::new(AtomicU64::new(0));
         let want = wanted.clone();
@@ -151,8 +162,15 @@ impl Details {
                 if want.load(Ordering::Relaxed) != serial {
                     continue;
                 }
-                let found = read(&input, &which, &options, &want, serial);
-                if want.load(Ordering::Relaxed) == serial && tx.send(News::Opened(which.id, found)).is_err() {
+                let read = |which: &FlowRef| read(&input, which, &options, &want, serial);
+                let news = match which {
+                    Request::One(a) => News::Opened(a.id, read(&a).map(Box::new)),
+                    Request::Two(a, b) => {
+                        let both = read(&a).and_then(|first| Ok(Box::new((first, read(&b)?))));
+                        News::Compared(a.id, b.id, both)
+                    }
+                };
+                if want.load(Ordering::Relaxed) == serial && tx.send(news).is_err() {
                     return;
                 }
             }
@@ -160,8 +178,8 @@ impl Details {
         (Self { requests, wanted, serial: 0 }, rx)
     }
 
-    /// Asks for a flow.
-    pub(crate) fn ask(&mut self, which: FlowRef) {
+    /// Asks for a flow or two.
+    pub(crate) fn ask(&mut self, which: Request) {
         self.serial = self.serial.saturating_add(1);
         self.wanted.store(self.serial, Ordering::Relaxed);
         let _ = self.requests.send((self.serial, which));
@@ -174,16 +192,10 @@ impl Details {
     }
 }
 
-fn read(
-    input: &Input,
-    which: &FlowRef,
-    options: &Options,
-    wanted: &AtomicU64,
-    serial: u64,
-) -> Result<Box<Detail>, String> {
+fn read(input: &Input, which: &FlowRef, options: &Options, wanted: &AtomicU64, serial: u64) -> Result<Detail, String> {
     let file = input.again().map_err(|e| e.to_string())?;
     let mut file = Breakable { file, wanted, serial };
-    analyzer::detail(&mut file, which, options).map(Box::new).map_err(|e| e.to_string())
+    analyzer::detail(&mut file, which, options).map_err(|e| e.to_string())
 }
 
 /// A capture that ends when another flow is wanted.

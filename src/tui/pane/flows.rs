@@ -142,6 +142,9 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
         let y = line + 1;
         let m = r.mark();
         c.put(1, y, m.glyph(), m.paint());
+        if app.marked.contains(&r.id) {
+            c.put(2, y, "◆", Paint::Bold);
+        }
         let mut x = 3;
         for p in &places {
             let paint = if p.column == Column::Result { m.paint() } else { Paint::Normal };

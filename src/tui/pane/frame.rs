@@ -2,7 +2,7 @@
 
 use ratatui::layout::Position;
 
-use crate::tui::app::{App, Message, Pane, Prompt};
+use crate::tui::app::{App, Message, Pane, Popup, Prompt};
 use crate::tui::chrome::{self, Canvas, cut, thousands, u16_of, width};
 use crate::tui::row::Mark;
 use crate::tui::theme::Paint;
@@ -164,7 +164,16 @@ fn keys(app: &App, c: &mut Canvas<'_>, w: usize, y: usize) {
             _ => &[("↵", "go"), ("Esc", "cancel")],
         }
     } else if !app.popups.is_empty() {
-        &[("Esc", "close"), ("↑↓", "scroll")]
+        match app.popups.last() {
+            Some(Popup::Compare(_)) => &[
+                ("Esc", "close"),
+                ("↑↓", "scroll"),
+                ("↵", "equal ones too"),
+                ("Tab", "fields or ladder"),
+                ("y", "copy"),
+            ],
+            _ => &[("Esc", "close"), ("↑↓", "scroll")],
+        }
     } else if app.flow.is_some() {
         match app.focus {
             Pane::Ladder => &[
@@ -200,6 +209,7 @@ fn keys(app: &App, c: &mut Canvas<'_>, w: usize, y: usize) {
             ("f", "failed only"),
             ("]", "finding"),
             ("e", "explain"),
+            ("Space", "mark"),
             ("s", "sort"),
             ("y", "copy"),
             ("w", "write"),

@@ -1,6 +1,7 @@
 //! What lies on top of the panes: help, explanations, the columns, writing to a file.
 
 pub(crate) mod columns;
+pub(crate) mod compare;
 pub(crate) mod help;
 pub(crate) mod save;
 pub(crate) mod text;
@@ -29,6 +30,7 @@ pub(crate) fn area_of(app: &App, n: usize) -> Rect {
             let w = sw.saturating_sub(4).min(90);
             (w, u16_of(lines(app, p, usize::from(w.saturating_sub(4))).len()).saturating_add(2))
         }
+        Some(Popup::Compare(_)) => (sw.min(160), sh),
         Some(Popup::Columns { .. }) => (34, u16_of(columns::count()).saturating_add(2)),
         Some(Popup::Save { .. }) => (56, u16_of(save::choices(app).len()).saturating_add(2)),
         None => (0, 0),
@@ -42,6 +44,7 @@ pub(crate) fn lines(app: &App, p: &Popup, width: usize) -> Vec<Line> {
     match p {
         Popup::Help { .. } => help::lines(width),
         Popup::Text { text, .. } => text::lines(text, width),
+        Popup::Compare(p) => compare::lines(p, width),
         Popup::Columns { cursor } => columns::lines(app, *cursor),
         Popup::Save { cursor } => save::lines(app, *cursor),
     }
@@ -53,6 +56,7 @@ pub(crate) fn draw(app: &App, p: &Popup, c: &mut Canvas<'_>) {
     let (title, top) = match p {
         Popup::Help { top } => ("Keys".to_owned(), *top),
         Popup::Text { text, top } => (text.title.clone(), *top),
+        Popup::Compare(p) => (compare::title(p), compare::top(p)),
         Popup::Columns { .. } => ("Columns".into(), 0),
         Popup::Save { .. } => ("Write to a file".into(), 0),
     };
@@ -109,6 +113,14 @@ pub(crate) fn key(app: &mut App, action: Action) {
             {
                 let all = text.whole();
                 app.effects.push(super::app::Effect::Copy(all));
+            }
+        }
+        Some(Popup::Compare(p)) => {
+            if action == Action::Copy {
+                let text = compare::text(p);
+                app.effects.push(super::app::Effect::Copy(text));
+            } else if compare::key(p, action, page, count) {
+                app.popups.pop();
             }
         }
         Some(Popup::Columns { cursor }) => {
