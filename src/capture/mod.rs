@@ -12,6 +12,8 @@ mod compress;
 mod file;
 mod identify;
 mod linktype;
+#[cfg(target_os = "linux")]
+pub mod live;
 mod log;
 mod pcap;
 mod pcapng;
@@ -70,21 +72,24 @@ pub trait Source {
     }
 }
 
-/// Format of a capture file.
+/// Format of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Classic pcap, with its variants.
     Pcap,
     /// pcapng.
     Pcapng,
+    /// No file: an interface.
+    Live,
 }
 
 impl Format {
-    /// `"pcap"` or `"pcapng"`.
+    /// `"pcap"`, `"pcapng"` or `"live"`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pcap => "pcap",
             Self::Pcapng => "pcapng",
+            Self::Live => "live",
         }
     }
 }

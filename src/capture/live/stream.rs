@@ -1,0 +1,307 @@
+//! A capture that grows while it is read: standard input, or a file that another program writes. A thread reads and takes
+//! frames out; whoever shows them never waits for the writer.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
+
+use super::super::{CaptureFile, Error as CaptureError, Frame, LinkType, Secrets, Source as _, SourceInfo};
+use super::{Error, Live};
+use crate::span::{FrameNo, Timestamp};
+
+/// Bytes of frames that travel together at most, and batches that may wait.
+const BATCH_BYTES: usize = 256 << 10;
+const BATCHES: usize = 8;
+
+/// Between two looks at a file that does not grow.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A file that is read on behind its present end until somebody says stop.
+#[derive(Debug)]
+pub struct Follow {
+    file: File,
+    stop: Arc<AtomicBool>,
+}
+
+impl Follow {
+    /// Reads `file` and what is still written to it, until `stop` is set.
+    pub fn new(file: File, stop: Arc<AtomicBool>) -> Self {
+        Self { file, stop }
+    }
+}
+
+impl Read for Follow {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.file.read(out)? {
+                0 if out.is_empty() || self.stop.load(Ordering::Relaxed) => return Ok(0),
+                0 => thread::sleep(LOOK),
+                n => return Ok(n),
+            }
+        }
+    }
+}
+
+/// A frame without its bytes, which stand in the batch.
+struct Head {
+    no: FrameNo,
+    time: Option<Timestamp>,
+    link: LinkType,
+    interface: u32,
+    orig_len: u32,
+    fcs_len: u8,
+    len: usize,
+}
+
+/// Frames that travel together.
+#[derive(Default)]
+struct Batch {
+    heads: Vec<Head>,
+    bytes: Vec<u8>,
+    secrets: Vec<Secrets>,
+    /// The input has ended: what the reader says of it, and why it broke off.
+    end: Option<(SourceInfo, Option<CaptureError>)>,
+}
+
+impl Batch {
+    fn push(&mut self, f: &Frame<'_>) {
+        let Frame { no, time, link, interface, orig_len, fcs_len, data } = *f;
+        self.heads.push(Head { no, time, link, interface, orig_len, fcs_len, len: data.len() });
+        self.bytes.extend_from_slice(data);
+    }
+}
+
+/// A capture stream that is being read.
+pub struct Stream {
+    batches: Receiver<Batch>,
+    now: Batch,
+    next: usize,
+    at: usize,
+    info: SourceInfo,
+    secrets: Vec<Secrets>,
+    ended: bool,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// Starts a thread that reads `input`; `label` stands where a path would. The header is read there too, so that an input
+    /// on which nothing was written yet is not waited for.
+    pub fn start(input: impl Read + Send + 'static, label: &str) -> Self {
+        let (tx, batches) = bounded(BATCHES);
+        let name = label.to_owned();
+        let info = SourceInfo { path: label.to_owned(), ..SourceInfo::default() };
+        thread::spawn(move || read(input, &name, tx));
+        Self { batches, now: Batch::default(), next: 0, at: 0, info, secrets: Vec::new(), ended: false }
+    }
+
+    /// Makes `batch` the present one.
+    fn take(&mut self, mut batch: Batch) -> Result<(), Error> {
+        self.secrets.append(&mut batch.secrets);
+        let end = batch.end.take();
+        (self.now, self.next, self.at) = (batch, 0, 0);
+        let Some((info, error)) = end else { return Ok(()) };
+        (self.info, self.ended) = (info, true);
+        error.map_or(Ok(()), |e| Err(e.into()))
+    }
+}
+
+impl Live for Stream {
+    fn next(&mut self) -> Result<Option<Frame<'_>>, Error> {
+        while self.next >= self.now.heads.len() {
+            match self.batches.try_recv() {
+                Ok(batch) => self.take(batch)?,
+                Err(TryRecvError::Empty) => return Ok(None),
+                Err(TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return Ok(None);
+                }
+            }
+        }
+        let Some(h) = self.now.heads.get(self.next) else { return Ok(None) };
+        let end = self.at.saturating_add(h.len);
+        let data = self.now.bytes.get(self.at..end).unwrap_or_default();
+        (self.next, self.at) = (self.next.saturating_add(1), end);
+        if !self.ended {
+            self.info.frames = self.info.frames.saturating_add(1);
+            self.info.bytes = self.info.bytes.saturating_add(h.len as u64);
+        }
+        let Head { no, time, link, interface, orig_len, fcs_len, .. } = *h;
+        Ok(Some(Frame { no, time, link, interface, orig_len, fcs_len, data }))
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<bool, Error> {
+        if self.next < self.now.heads.len() {
+            return Ok(true);
+        }
+        if self.ended {
+            return Ok(false);
+        }
+        match self.batches.recv_timeout(at_most) {
+            Ok(batch) => self.take(batch).map(|()| true),
+            Err(RecvTimeoutError::Timeout) => Ok(true),
+            Err(RecvTimeoutError::Disconnected) => Ok(false),
+        }
+    }
+
+    fn count_lost(&mut self) -> Option<u64> {
+        self.info.dropped
+    }
+
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn take_secrets(&mut self) -> Vec<Secrets> {
+        std::mem::take(&mut self.secrets)
+    }
+}
+
+/// Reads an input to its end and sends its frames.
+fn read(input: impl Read + Send + 'static, label: &str, to: Sender<Batch>) {
+    let outbox = Outbox { batch: Arc::default(), to };
+    let fail = |info: SourceInfo, error| outbox.end(info, Some(error));
+    let mut file = match CaptureFile::from_reader(Emptying { input, outbox: outbox.clone() }, label) {
+        Ok(file) => file,
+        Err(e) => return fail(SourceInfo { path: label.to_owned(), ..SourceInfo::default() }, e),
+    };
+    loop {
+        match file.next_frame() {
+            Ok(Some(f)) => {
+                let full = {
+                    let mut batch = outbox.lock();
+                    batch.push(&f);
+                    batch.bytes.len() >= BATCH_BYTES
+                };
+                let secrets = file.take_secrets();
+                if !secrets.is_empty() {
+                    outbox.lock().secrets.extend(secrets);
+                }
+                if full && outbox.send().is_err() {
+                    return;
+                }
+            }
+            Ok(None) => return outbox.end(file.info().clone(), None),
+            Err(e) => return fail(file.info().clone(), e),
+        }
+    }
+}
+
+/// The batch that is being filled, and where it goes.
+#[derive(Clone)]
+struct Outbox {
+    batch: Arc<Mutex<Batch>>,
+    to: Sender<Batch>,
+}
+
+impl Outbox {
+    fn lock(&self) -> MutexGuard<'_, Batch> {
+        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what there is; fails when nobody wants it.
+    fn send(&self) -> io::Result<()> {
+        let batch = std::mem::take(&mut *self.lock());
+        if batch.heads.is_empty() && batch.secrets.is_empty() && batch.end.is_none() {
+            return Ok(());
+        }
+        self.to.send(batch).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn end(&self, info: SourceInfo, error: Option<CaptureError>) {
+        self.lock().end = Some((info, error));
+        let _ = self.send();
+    }
+}
+
+/// An input that sends what was taken out of it before it is asked for more: nothing is held back while a writer pauses.
+struct Emptying<R> {
+    input: R,
+    outbox: Outbox,
+}
+
+impl<R: Read> Read for Emptying<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.outbox.send()?;
+        self.input.read(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pcap file with this many packets of one byte.
+    fn pcap(packets: u8) -> Vec<u8> {
+        let mut b = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
+        for n in 0..packets {
+            b.extend([n, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, n]);
+        }
+        b
+    }
+
+    fn wait_for_frame(s: &mut Stream) -> Option<u8> {
+        loop {
+            if let Some(f) = s.next().unwrap() {
+                return Some(f.data[0]);
+            }
+            if !s.wait(Duration::from_secs(20)).unwrap() {
+                return None;
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_is_there_before_the_next_one_is_written() {
+        let (from, mut to) = io::pipe().unwrap();
+        let mut s = Stream::start(from, "-");
+        assert!(s.next().unwrap().is_none());
+        let bytes = pcap(3);
+        for (n, cut) in [(0, 24 + 17 + 5), (1, 24 + 34), (2, 24 + 51)] {
+            let before = if n == 0 { 0 } else { [46, 58][n - 1] };
+            io::Write::write_all(&mut to, &bytes[before..cut]).unwrap();
+            assert_eq!(wait_for_frame(&mut s), Some(n as u8));
+        }
+        drop(to);
+        assert_eq!(wait_for_frame(&mut s), None);
+        assert_eq!((s.info().frames, s.info().complete), (3, true));
+    }
+
+    #[test]
+    fn a_growing_file_is_followed_until_told() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let bytes = pcap(2);
+        io::Write::write_all(&mut file, &bytes[..41]).unwrap();
+        let mut s = Stream::start(Follow::new(file.reopen().unwrap(), stop.clone()), "x");
+        assert_eq!(wait_for_frame(&mut s), Some(0));
+        assert!(s.next().unwrap().is_none());
+        io::Write::write_all(&mut file, &bytes[41..]).unwrap();
+        assert_eq!(wait_for_frame(&mut s), Some(1));
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(wait_for_frame(&mut s), None);
+        assert!(s.info().complete);
+    }
+
+    #[test]
+    fn what_is_no_capture_is_said() {
+        let mut s = Stream::start(&b"hello, this is no capture\n"[..], "-");
+        let e = loop {
+            match s.wait(Duration::from_secs(20)) {
+                Ok(true) => {}
+                Ok(false) => panic!("it ended without a word"),
+                Err(e) => break e,
+            }
+        };
+        assert!(e.to_string().contains("standard input"), "{e}");
+    }
+}
