@@ -27,6 +27,10 @@ pub mod diagnose;
 pub mod analyzer;
 pub mod ladder;
 pub mod report;
+pub mod sandbox;
+pub mod scribe;
+#[cfg(target_os = "linux")]
+pub mod live;
 pub mod compare;
 pub mod tui;
 pub mod fuzzing;

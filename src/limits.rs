@@ -93,6 +93,21 @@ pub const CERTIFICATE_SERIAL: usize = 64;
 /// Bytes of DER of the certificates that are remembered as parsed; a few thousand distinct ones.
 pub const CERTIFICATE_CACHE_BYTES: usize = 8 << 20;
 
+/// In a live capture: capture time for which a closed connection is kept (so that its report comes within a second of its
+/// end).
+pub const LIVE_LINGER_NS: i64 = 600_000_000;
+
+/// In a live capture: capture time from a handshake's decision to its report, so that what follows at once (the refusal of
+/// a client certificate) stands in it.
+pub const DECIDED_DELAY_NS: i64 = 400_000_000;
+
+/// In a live capture: capture time after which a silent connection whose handshake is over is reported for good. Keep-alive
+/// packets, which come at least every two hours unless they are turned off, keep it.
+pub const LIVE_IDLE_COMPLETE_NS: i64 = 7_500_000_000_000;
+
+/// Stretches of time with lost packets that are told apart.
+pub const LOSSES: usize = 256;
+
 /// Longest record body that any version allows: 2^14 + 2048 (RFC 5246, section 6.2.3).
 pub const RECORD_BODY_BYTES: u16 = (1 << 14) + 2048;
 

@@ -21,6 +21,7 @@
 //! ```
 
 mod detail;
+mod live;
 mod open_flow;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ use open_flow::{KeepNothing, OpenFlow};
 pub struct Options {
     /// What the rules are told.
     pub policy: Policy,
+    /// The source is live: see [`Analyzer::tick`], [`Analyzer::take_decided`] and [`Analyzer::lost`].
+    pub live: bool,
 }
 
 /// A flow that has ended (or whose input has).
@@ -92,6 +95,8 @@ pub struct Analyzer {
     speeches: usize,
     evicted_handshakes: u64,
     now: Timestamp,
+    decided: live::Decided,
+    losses: live::Losses,
 }
 
 impl Analyzer {
@@ -117,6 +122,8 @@ impl Analyzer {
             speeches: 0,
             evicted_handshakes: 0,
             now: Timestamp(i64::MIN),
+            decided: live::Decided::default(),
+            losses: live::Losses::default(),
         }
     }
 
@@ -167,7 +174,8 @@ impl Analyzer {
     /// nothing.
     pub fn advance(&mut self, to: Timestamp) {
         self.now = self.now.max(to);
-        while let Some(i) = self.table.expired(self.now) {
+        let linger = if self.options.live { limits::LIVE_LINGER_NS } else { limits::CLOSED_LINGER_NS };
+        while let Some(i) = self.table.expired(self.now, linger) {
             self.end_flow(i, false);
         }
         self.park_idle();
@@ -306,6 +314,9 @@ impl Analyzer {
         let after = flow.pending_bytes();
         self.speeches = self.speeches.saturating_add(usize::from(!spoke && flow.has_speech()));
         let closed = flow.is_closed();
+        if self.options.live && flow.becomes_decided() {
+            self.decided.push(mark.time, i, flow.id);
+        }
         self.pending = self.pending.saturating_sub(before).saturating_add(after);
         if closed {
             self.table.closing(i, mark.time);
@@ -342,7 +353,8 @@ impl Analyzer {
         self.pending = self.pending.saturating_sub(flow.pending_bytes());
         self.parked = self.parked.saturating_sub(usize::from(flow.is_parked()));
         self.speeches = self.speeches.saturating_sub(usize::from(flow.has_speech()));
-        if let Some(facts) = flow.finish(by_end_of_input, &mut self.certificates, &mut KeepNothing) {
+        if let Some(mut facts) = flow.finish(by_end_of_input, &mut self.certificates, &mut KeepNothing) {
+            facts.packets_lost = self.losses.within(facts.first.time, facts.doubtful_until(self.now));
             self.done.extend(report(facts, &self.options.policy));
         }
     }

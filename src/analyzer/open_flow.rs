@@ -42,6 +42,8 @@ pub(crate) struct OpenFlow {
     not_tls: bool,
     /// Was reported while it was idle; only its end is waited for.
     parked: bool,
+    /// It was found to be decided: see [`OpenFlow::becomes_decided`].
+    decided: bool,
     pub(crate) evicted: bool,
     pub(crate) source_damaged: bool,
 }
@@ -57,6 +59,7 @@ impl OpenFlow {
             speech: None,
             not_tls: false,
             parked: false,
+            decided: false,
             evicted: false,
             source_damaged: false,
         }
@@ -134,6 +137,24 @@ impl OpenFlow {
     /// The handshake is over.
     pub(crate) fn is_complete(&self) -> bool {
         self.speech.as_ref().is_some_and(|s| s.facts.is_complete())
+    }
+
+    /// True once: when its handshake is over or was refused.
+    pub(crate) fn becomes_decided(&mut self) -> bool {
+        let Some(s) = self.speech.as_ref().filter(|_| !self.decided) else { return false };
+        let refused = !s.facts.alerts.is_empty() && s.facts.fatal_alert().is_some();
+        self.decided = refused || s.facts.is_complete();
+        self.decided
+    }
+
+    /// What is known of it while it goes on.
+    pub(crate) fn as_it_stands(&self) -> Option<FlowFacts> {
+        let mut facts = self.speech.as_ref()?.facts.clone();
+        facts.update_transport(&self.conn, self.last);
+        facts.cut_by_end = true;
+        facts.is_open = true;
+        facts.close();
+        Some(facts)
     }
 
     /// Reports the flow as it stands and forgets everything but the transport.

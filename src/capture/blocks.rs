@@ -17,12 +17,14 @@ pub(super) mod kind {
 }
 
 /// Option codes; each belongs to the block of its prefix.
-mod option {
+pub(super) mod option {
     pub(super) const END: u16 = 0;
+    pub(in super::super) const SHB_USERAPPL: u16 = 4;
     pub(super) const EPB_FLAGS: u16 = 2;
-    pub(super) const ISB_IFDROP: u16 = 5;
-    pub(super) const IF_TSRESOL: u16 = 9;
-    pub(super) const IF_FCSLEN: u16 = 13;
+    pub(in super::super) const ISB_IFDROP: u16 = 5;
+    pub(in super::super) const IF_NAME: u16 = 2;
+    pub(in super::super) const IF_TSRESOL: u16 = 9;
+    pub(in super::super) const IF_FCSLEN: u16 = 13;
     pub(super) const IF_TSOFFSET: u16 = 14;
 }
 

@@ -22,6 +22,7 @@ mod raw;
 mod tests;
 mod time;
 mod window;
+mod write;
 
 use std::fmt;
 use std::io;
@@ -29,6 +30,7 @@ use std::io;
 pub use compress::Compression;
 pub use file::{CaptureFile, open};
 pub use linktype::LinkType;
+pub use write::PcapngBlocks;
 
 use crate::span::{FrameNo, Timestamp};
 

@@ -50,6 +50,8 @@ impl FlowFacts {
             cut_by_end: false,
             source_damaged: false,
             evicted: false,
+            packets_lost: false,
+            is_open: false,
         }
     }
 

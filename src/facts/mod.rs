@@ -306,6 +306,10 @@ pub struct FlowFacts {
     pub source_damaged: bool,
     /// The flow was dropped because too many were open.
     pub evicted: bool,
+    /// While its handshake went on the capture lost packets, of this flow or of others.
+    pub packets_lost: bool,
+    /// It goes on and will be reported again (live captures).
+    pub is_open: bool,
 }
 
 impl FlowFacts {
@@ -419,6 +423,8 @@ impl FlowFacts {
         let other = self.side(role.other());
         if self.tcp.packets[self.side(role)] == 0 {
             Some(Why::OneSided)
+        } else if self.packets_lost {
+            Some(Why::Gap)
         } else if s.handshake_gap {
             Some(if s.gaps.iter().any(|g| g.reason == crate::flow::GapReason::Snaplen) {
                 Why::Truncated
@@ -475,6 +481,17 @@ impl FlowFacts {
     /// Time from `a` to `b`, when both are known.
     pub fn duration_us(a: Option<Mark>, b: Option<Mark>) -> Option<u64> {
         Some(b?.time.us_since(a?.time))
+    }
+
+    /// The time after which a packet that the capture lost says nothing about the handshake any more: `now`, while it goes on.
+    pub fn doubtful_until(&self, now: Timestamp) -> Timestamp {
+        if !self.is_complete() {
+            return now;
+        }
+        let ends = self.sides.iter().filter_map(|s| if self.is_tls13() { s.finished_sized } else { s.after_ccs });
+        let end = ends.map(|m| m.time).max().unwrap_or(now);
+        // A refusal of the client follows its Finished at once.
+        Timestamp(end.0.saturating_add(1_000_000_000)).min(now)
     }
 
     /// The time by which certificates are judged: that of the message, or of the flow.

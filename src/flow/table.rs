@@ -118,7 +118,7 @@ impl<T> FlowTable<T> {
         Some(s.value)
     }
 
-    /// The flow has ended but late packets may come: it stays for [`limits::CLOSED_LINGER_NS`] of capture time.
+    /// The flow has ended but late packets may come: it stays until [`FlowTable::expired`] gives it.
     pub fn closing(&mut self, i: FlowIndex, now: Timestamp) {
         if let Some(s) = self.slot_mut(i)
             && !s.closing
@@ -128,10 +128,10 @@ impl<T> FlowTable<T> {
         }
     }
 
-    /// The next flow that was closed long enough at `now`.
-    pub fn expired(&mut self, now: Timestamp) -> Option<FlowIndex> {
+    /// The next flow that at `now` was closed for `linger` nanoseconds of capture time.
+    pub fn expired(&mut self, now: Timestamp, linger: i64) -> Option<FlowIndex> {
         while let Some(&(since, i)) = self.closing.front() {
-            if now.0.saturating_sub(since.0) < limits::CLOSED_LINGER_NS && self.closing.len() < limits::CLOSING_FLOWS {
+            if now.0.saturating_sub(since.0) < linger && self.closing.len() < limits::CLOSING_FLOWS {
                 break;
             }
             self.closing.pop_front();
@@ -235,7 +235,7 @@ mod tests {
         let mut t = FlowTable::default();
         let i = t.insert(key(10), 10, Timestamp(0));
         t.closing(i, Timestamp(5));
-        assert_eq!(t.expired(Timestamp(6)), None);
-        assert_eq!(t.expired(Timestamp(5 + limits::CLOSED_LINGER_NS)), Some(i));
+        assert_eq!(t.expired(Timestamp(6), 20), None);
+        assert_eq!(t.expired(Timestamp(25), 20), Some(i));
     }
 }

@@ -266,7 +266,7 @@ impl<'a> Flow<'a> {
             bytes: per_role(&facts.tcp.bytes),
             gaps: Gap::list(facts),
             omitted: omitted(facts),
-            is_final: true,
+            is_final: !facts.is_open,
             outcome: outcome.name(),
             cause: report.diagnosis.cause.filter(|_| failed),
             ended_by: facts.ended_by().map(|e| EndedBy {

@@ -1,0 +1,130 @@
+//! Giving up every right before the first packet is parsed.
+//!
+//! Whoever reads bytes of strangers should not be able to do more than that. [`enter`] is called once, by the main thread,
+//! when all inputs and outputs are open and before any other thread is started. In this order: the user (root becomes
+//! somebody else), all capabilities, no new privileges, no core dumps, landlock (no file, no network), seccomp (a list of
+//! system calls). What a kernel does not know is left out, and [`Level`] says what was reached.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod syscalls;
+
+use std::fmt;
+
+/// What the program still has to do.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    /// Who to become when started as root; `None`: who called sudo, else nobody.
+    pub user: Option<String>,
+    /// It talks to a terminal.
+    pub terminal: bool,
+    /// A socket from which packets are received: nothing may be sent through it.
+    pub receive_only: Option<i32>,
+}
+
+/// How far it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// Who the program runs as; `None` where users have no numbers.
+    pub uid: Option<u32>,
+    /// It has no capability.
+    pub no_capabilities: bool,
+    /// It cannot gain rights by starting programs.
+    pub no_new_privileges: bool,
+    /// It can open no file and no connection.
+    pub landlock: Strength,
+    /// It can make only the system calls it needs.
+    pub seccomp: bool,
+}
+
+/// How much of a restriction the kernel knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strength {
+    /// Nothing.
+    #[default]
+    None,
+    /// A part; the kernel is older than some of it.
+    Part,
+    /// All of it.
+    Full,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let yes = |b: bool| if b { "yes" } else { "no" };
+        match self.uid {
+            Some(uid) => write!(f, "user {uid}")?,
+            None => write!(f, "user unchanged")?,
+        }
+        let landlock = match self.landlock {
+            Strength::None => "no",
+            Strength::Part => "in part",
+            Strength::Full => "yes",
+        };
+        write!(
+            f,
+            ", capabilities dropped: {}, no new privileges: {}, landlock: {landlock}, seccomp: {}",
+            yes(self.no_capabilities),
+            yes(self.no_new_privileges),
+            yes(self.seccomp)
+        )
+    }
+}
+
+/// What is given up without a sandbox, in one sentence.
+pub const WITHOUT: &str = "without the sandbox a flaw in a decoder could be used to read your files, to open connections and, \
+                           when started as root, to do anything";
+
+/// Why it could not be entered. Each is one sentence and safe to print.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `--user` names nobody.
+    #[error("there is no user {0}; give a name or number of an account of this system with --user")]
+    NoUser(String),
+    /// The new user could become root again.
+    #[error("the rights of root could not be given up: {0}; run tlscope as another user, or with --no-sandbox")]
+    StillRoot(String),
+}
+
+/// Enters the sandbox for good.
+///
+/// # Errors
+/// When root's rights cannot be given up, or the user that was asked for does not exist. Everything else is best effort.
+#[cfg(target_os = "linux")]
+pub fn enter(needs: &Needs) -> Result<Level, Error> {
+    linux::enter(needs)
+}
+
+/// There is none on this system.
+///
+/// # Errors
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub fn enter(_: &Needs) -> Result<Level, Error> {
+    Ok(Level::default())
+}
+
+/// Who called sudo, when root was reached by it: user and group.
+#[cfg(target_os = "linux")]
+pub(crate) fn caller() -> Option<(nix::unistd::Uid, nix::unistd::Gid)> {
+    let number = |name| std::env::var(name).ok()?.parse::<u32>().ok().filter(|n| *n != 0);
+    let (uid, gid) = (number("SUDO_UID")?, number("SUDO_GID")?);
+    Some((uid.into(), gid.into()))
+}
+
+/// Tries what must fail now: opening a file and opening a socket. Gives what did not fail.
+pub fn probe() -> Vec<&'static str> {
+    let mut open = Vec::new();
+    if std::fs::File::open("/etc/passwd").is_ok() {
+        open.push("opening a file");
+    }
+    if std::net::UdpSocket::bind("127.0.0.1:0").is_ok() {
+        open.push("opening a socket");
+    }
+    if std::process::Command::new("/bin/true").spawn().is_ok() {
+        open.push("starting a program");
+    }
+    open
+}
