@@ -27,6 +27,7 @@ pub mod diagnose;
 pub mod analyzer;
 pub mod ladder;
 pub mod report;
+pub mod signals;
 pub mod sandbox;
 pub mod scribe;
 #[cfg(target_os = "linux")]

@@ -38,25 +38,57 @@ impl std::fmt::Debug for CaptureFile {
     }
 }
 
+/// A capture that is open and of which nothing was read yet: what a program does while it still may open files.
+pub struct Opened {
+    input: Box<dyn Read + Send>,
+    name: String,
+    total: Option<u64>,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    /// Opens the file at `path`; `-` is standard input.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn new(path: &Path) -> Result<Self, Error> {
+        let name = path.to_string_lossy().into_owned();
+        if path.as_os_str() == "-" {
+            return Ok(Self { input: Box::new(io::stdin()), name, total: None });
+        }
+        let fail = |source| Error::Open { path: shown(&name), source };
+        // Asked before opening: a directory opens, and then fails to be read.
+        if std::fs::metadata(path).map_err(fail)?.is_dir() {
+            return Err(Error::Directory { path: shown(&name) });
+        }
+        let file = File::open(path).map_err(fail)?;
+        let meta = file.metadata().map_err(fail)?;
+        let total = meta.is_file().then_some(meta.len());
+        Ok(Self { input: Box::new(file), name, total })
+    }
+
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// When it is no capture.
+    pub fn begin(self) -> Result<CaptureFile, Error> {
+        let mut capture = CaptureFile::from_boxed(self.input, &self.name)?;
+        capture.total = self.total;
+        Ok(capture)
+    }
+}
+
 /// Opens the capture at `path`; `-` is standard input. Its header has been read when this returns.
 ///
 /// # Errors
 /// When it cannot be opened, or is no capture.
 pub fn open(path: &Path) -> Result<CaptureFile, Error> {
-    let name = path.to_string_lossy();
-    if path.as_os_str() == "-" {
-        return CaptureFile::from_reader(io::stdin(), "-");
-    }
-    let fail = |source| Error::Open { path: shown(&name), source };
-    // Asked before opening: a directory opens, and then fails to be read.
-    if std::fs::metadata(path).map_err(fail)?.is_dir() {
-        return Err(Error::Directory { path: shown(&name) });
-    }
-    let file = File::open(path).map_err(fail)?;
-    let meta = file.metadata().map_err(fail)?;
-    let mut capture = CaptureFile::from_reader(file, &name)?;
-    capture.total = meta.is_file().then_some(meta.len());
-    Ok(capture)
+    Opened::new(path)?.begin()
 }
 
 /// The path as messages show it.
@@ -70,8 +102,12 @@ impl CaptureFile {
     /// # Errors
     /// When it cannot be read, or is no capture.
     pub fn from_reader(reader: impl Read + Send + 'static, path_label: &str) -> Result<Self, Error> {
+        Self::from_boxed(Box::new(reader), path_label)
+    }
+
+    fn from_boxed(reader: Box<dyn Read + Send>, path_label: &str) -> Result<Self, Error> {
         let path = shown(path_label);
-        let stream = Stream::new(RawInput::new(Box::new(reader))).map_err(|source| Error::Read {
+        let stream = Stream::new(RawInput::new(reader)).map_err(|source| Error::Read {
             path: path.clone(),
             offset: 0,
             source,

@@ -28,7 +28,7 @@ use std::fmt;
 use std::io;
 
 pub use compress::Compression;
-pub use file::{CaptureFile, open};
+pub use file::{CaptureFile, Opened, open};
 pub use linktype::LinkType;
 pub use write::PcapngBlocks;
 

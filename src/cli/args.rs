@@ -15,7 +15,8 @@ use crate::report;
   tlscope incident.pcapng                        open a capture in the terminal UI
   tlscope report incident.pcapng                 print what happened, for a log
   tlscope report --format json a.pcap b.pcap.gz  the same for a program
-  ssh host tcpdump -U -w - tcp | tlscope -       a capture from standard input
+  ssh host tcpdump -U -w - tcp | tlscope -       a capture from standard input, as it grows
+  tlscope live -i eth0                           watch an interface
   tlscope explain client-cert-missing            what a finding means and what to do")]
 pub(super) struct Cli {
     /// Capture to open (pcap or pcapng, also gzip, zstd or lz4); `-` is standard input
@@ -27,7 +28,7 @@ pub(super) struct Cli {
 }
 
 /// Options of every command.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Global {
     /// When to use colour: auto (on a terminal, unless `NO_COLOR` is set), always, never
     #[arg(
@@ -43,6 +44,15 @@ pub(super) struct Global {
     /// No progress on standard error
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
+    /// Say which rights were given up before the first packet was read
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+    /// Keep all rights while reading packets (by default all are given up first)
+    #[arg(long, global = true)]
+    pub(super) no_sandbox: bool,
+    /// Who to become when started as root (default: who called sudo, else nobody)
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) user: Option<String>,
 }
 
 /// When to use colour.
@@ -74,6 +84,12 @@ impl Color {
 pub(super) enum Command {
     /// Report every TLS connection of captures and why it failed
     Report(ReportArgs),
+    /// Watch an interface, or a capture that grows
+    #[cfg(target_os = "linux")]
+    Live(super::live_args::LiveArgs),
+    /// List the interfaces that can be captured, and what is missing to do so
+    #[cfg(target_os = "linux")]
+    Interfaces,
     /// Explain a finding, cipher suite, alert, extension, group or signature scheme
     #[command(after_help = "Examples:
   tlscope explain                          list all findings
@@ -97,6 +113,13 @@ pub(super) enum Command {
         /// The shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
+    },
+    /// The part that writes files, which the program starts by itself
+    #[command(hide = true)]
+    Scribe {
+        /// What to do.
+        #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+        job: Vec<OsString>,
     },
     /// Print the manual page (roff)
     #[command(after_help = "Examples:
@@ -138,7 +161,7 @@ impl ReportArgs {
     }
 }
 
-fn format_parser() -> clap::builder::PossibleValuesParser {
+pub(super) fn format_parser() -> clap::builder::PossibleValuesParser {
     report::FORMATS.iter().map(|f| f.name).collect::<Vec<_>>().into()
 }
 

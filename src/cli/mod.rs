@@ -6,6 +6,12 @@
 
 mod args;
 mod explain;
+#[cfg(target_os = "linux")]
+mod interfaces;
+#[cfg(target_os = "linux")]
+mod live;
+#[cfg(target_os = "linux")]
+mod live_args;
 mod output;
 mod report;
 
@@ -14,8 +20,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::sandbox::{self, Needs};
 use crate::text;
-use args::{Cli, Command, ReportArgs};
+use args::{Cli, Command, Global, ReportArgs};
 
 /// Everything was read, nothing to complain of.
 const OK: u8 = 0;
@@ -69,6 +76,11 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> u8 {
     match cli.command {
         Some(Command::Report(args)) => report::run(&args, &cli.global),
+        #[cfg(target_os = "linux")]
+        Some(Command::Live(args)) => live::run(&args, &cli.global),
+        #[cfg(target_os = "linux")]
+        Some(Command::Interfaces) => output::print(interfaces::write),
+        Some(Command::Scribe { job }) => crate::scribe::serve(&job),
         Some(Command::Explain { topic }) => output::print(|out| explain::write(out, &topic)),
         Some(Command::Schema) => output::print(|out| {
             out.write_all(crate::report::schema().as_bytes())?;
@@ -110,6 +122,26 @@ fn open(cli: Cli) -> u8 {
     } else {
         report::run(&ReportArgs::of(file), &cli.global)
     }
+}
+
+/// Gives up all rights, before the first packet is parsed; an exit code when that is not possible.
+fn sandboxed(needs: Needs, global: &Global) -> Result<(), u8> {
+    if global.no_sandbox {
+        complain(&format!("--no-sandbox: {}", sandbox::WITHOUT));
+        return Ok(());
+    }
+    let level = sandbox::enter(&Needs { user: global.user.clone(), ..needs }).map_err(|e| {
+        complain(&e.to_string());
+        USAGE
+    })?;
+    if global.verbose {
+        complain(&format!("sandbox: {level}"));
+        let open = sandbox::probe();
+        if !open.is_empty() {
+            complain(&format!("sandbox: still possible: {}", open.join(", ")));
+        }
+    }
+    Ok(())
 }
 
 /// The locale's character set is UTF-8 (or the platform has no locale variables and speaks it anyway).

@@ -50,7 +50,7 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
 }
 
 /// How text looks: as wide as the terminal; in ASCII where the locale is not UTF-8.
-fn style(global: &Global, is_terminal: bool) -> Style {
+pub(super) fn style(global: &Global, is_terminal: bool) -> Style {
     let width = if is_terminal { crossterm::terminal::size().map_or(100, |(w, _)| usize::from(w)) } else { 100 };
     Style { color: global.color.for_terminal(is_terminal), unicode: super::locale_is_utf8(), width }
 }

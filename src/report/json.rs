@@ -145,6 +145,11 @@ impl Writer for Ndjson<'_> {
         self.batch.hand_on(BATCH_BYTES)
     }
 
+    fn decided(&mut self, f: &FlowReport) -> io::Result<()> {
+        self.batch.typed("flow", &Flow::from_report(f))?;
+        self.batch.hand_on(BATCH_BYTES)
+    }
+
     fn finish(&mut self, sources: &[SourceReport], findings: &[diagnose::Finding]) -> io::Result<()> {
         for f in findings {
             self.summary.add_finding(f);

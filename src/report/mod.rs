@@ -40,6 +40,15 @@ pub trait Writer {
     /// When the output cannot be written.
     fn flow(&mut self, f: &FlowReport) -> io::Result<()>;
 
+    /// Writes a flow that is still open but whose handshake is decided; it comes once more when it has ended. Formats in which
+    /// a flow stands once wait for that.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    fn decided(&mut self, _: &FlowReport) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Writes the rest: inputs, findings on the whole capture, the summary; and flushes.
     ///
     /// # Errors

@@ -27,9 +27,9 @@ pub fn serve(arguments: &[OsString]) -> u8 {
     };
     let input = io::stdin().lock();
     let done = match job {
-        Job::Keep(rotation) => keep(input, rotation),
-        Job::Save => save(input),
-        Job::Rename { from, to } => rename(input, &from, &to),
+        Job::Keep(rotation) => keep(input, rotation, &tell),
+        Job::Save => save(input, &tell),
+        Job::Rename { from, to } => rename(input, &from, &to, &tell),
     };
     match done {
         Ok(()) => 0,
@@ -62,7 +62,7 @@ fn message(input: &mut impl Read) -> io::Result<Option<(u8, Vec<u8>)>> {
     Ok((bytes.len() == length as usize).then_some((op, bytes)))
 }
 
-fn rename(mut input: impl Read, from: &Path, to: &Path) -> io::Result<()> {
+fn rename(mut input: impl Read, from: &Path, to: &Path, tell: &dyn Fn(&str)) -> io::Result<()> {
     tell("ok");
     let whole = matches!(message(&mut input)?, Some((op::WHOLE, _)));
     let done = if whole { fs::rename(from, to) } else { Ok(()) };
@@ -74,7 +74,7 @@ fn rename(mut input: impl Read, from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn save(mut input: impl Read) -> io::Result<()> {
+fn save(mut input: impl Read, tell: &dyn Fn(&str)) -> io::Result<()> {
     tell("ok");
     while let Some((op, bytes)) = message(&mut input)? {
         if op != op::SAVE {
@@ -123,7 +123,7 @@ fn give(file: &File) {
     let _ = file;
 }
 
-fn keep(mut input: impl Read, rotation: Rotation) -> io::Result<()> {
+fn keep(mut input: impl Read, rotation: Rotation, tell: &dyn Fn(&str)) -> io::Result<()> {
     let mut row = Row::begin(rotation)?;
     tell("ok");
     loop {
@@ -239,7 +239,7 @@ mod tests {
             (op::DATA, b"3333"),
             (op::WHOLE, b""),
         ]);
-        keep(&words[..], rotation).unwrap();
+        keep(&words[..], rotation, &|_| {}).unwrap();
         let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["a-00003.pcapng", "a-00004.pcapng"]);
@@ -264,10 +264,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("aside"), folder.path().join("name"));
         fs::write(&from, "half").unwrap();
-        rename(&[][..], &from, &to).unwrap();
+        rename(&[][..], &from, &to, &|_| {}).unwrap();
         assert!(!from.exists() && !to.exists());
         fs::write(&from, "whole").unwrap();
-        rename(&said(&[(op::WHOLE, b"")])[..], &from, &to).unwrap();
+        rename(&said(&[(op::WHOLE, b"")])[..], &from, &to, &|_| {}).unwrap();
         assert_eq!(fs::read(&to).unwrap(), b"whole");
     }
 

@@ -45,11 +45,11 @@ use crossterm::event::Event;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+use crate::signals::Signals;
 use crate::{analyzer, capture};
 
 use app::{App, Effect, Message};
 use input::Input;
-use terminal::Signals;
 use theme::Theme;
 use worker::{Details, Request};
 

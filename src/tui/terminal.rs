@@ -1,14 +1,13 @@
 //! The terminal itself: taking it over, and giving it back whatever happens.
 
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use crossterm::{cursor, execute};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::SIGTSTP;
 
 /// Bytes that are given to the clipboard at most: terminals cut or refuse more.
 const CLIPBOARD: usize = 74_000;
@@ -57,42 +56,6 @@ pub(crate) fn hook_panics() {
 /// Has any thread panicked?
 pub(crate) fn has_panicked() -> bool {
     PANICKED.load(Ordering::SeqCst)
-}
-
-/// Signals that came.
-#[derive(Debug)]
-pub(crate) struct Signals {
-    end: Arc<AtomicUsize>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Signals {
-    /// From now on INT, TERM, HUP and TSTP are remembered. A second one of the first three ends the program at once.
-    pub(crate) fn register() -> io::Result<Self> {
-        let end = Arc::new(AtomicUsize::new(0));
-        let again = Arc::new(AtomicBool::new(false));
-        for s in [SIGINT, SIGTERM, SIGHUP] {
-            signal_hook::flag::register_conditional_shutdown(s, 128i32.saturating_add(s), again.clone())?;
-            signal_hook::flag::register(s, again.clone())?;
-            signal_hook::flag::register_usize(s, end.clone(), usize::try_from(s).unwrap_or(1))?;
-        }
-        let stop = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGTSTP, stop.clone())?;
-        Ok(Self { end, stop })
-    }
-
-    /// The signal that wants the program to end.
-    pub(crate) fn ending(&self) -> Option<i32> {
-        match self.end.load(Ordering::SeqCst) {
-            0 => None,
-            s => i32::try_from(s).ok(),
-        }
-    }
-
-    /// The program was asked to stop for a while, from outside.
-    pub(crate) fn suspended(&self) -> bool {
-        self.stop.swap(false, Ordering::SeqCst)
-    }
 }
 
 /// Stops until somebody says to go on; the terminal is given back meanwhile.

@@ -9,7 +9,7 @@ mod stream;
 mod sys;
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -221,6 +221,11 @@ impl Capture {
             Backend::Pcap(_) => Through::Libpcap,
             Backend::Socket { .. } => Through::Socket,
         }
+    }
+
+    /// The descriptor that packets come from.
+    pub fn raw_fd(&self) -> Option<i32> {
+        self.fd().map(|fd| fd.as_raw_fd())
     }
 
     fn gone(&self, why: &str) -> Error {

@@ -101,7 +101,8 @@ impl Ring {
     /// Gives the present block back; the next one becomes the present one.
     pub(in super::super) fn release(&mut self) {
         self.status().store(libc::TP_STATUS_KERNEL, Ordering::Release);
-        self.current = self.current.saturating_add(1) % self.blocks.max(1);
+        let next = self.current.saturating_add(1);
+        self.current = if next < self.blocks { next } else { 0 };
     }
 
     /// Packets that the kernel dropped since the last call, because the ring was full.

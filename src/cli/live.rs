@@ -1,0 +1,229 @@
+//! `tlscope live`: an interface, or a capture that grows, reported as it happens.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::args::Global;
+use super::live_args::LiveArgs;
+use super::output::{Output, verdict};
+use super::report::style;
+use super::{DAMAGED, FOUND, OK, complain, sandboxed};
+use crate::analyzer::Options;
+use crate::capture::live::{self, Capture, Follow, Live, Stream, Through};
+use crate::diagnose::Severity;
+use crate::live::{Keeper, Session, Sink};
+use crate::report::{self, Writer};
+use crate::sandbox::Needs;
+use crate::signals::Signals;
+
+/// How long one turn may wait: signals are answered, and flows told, within that.
+const TURN: Duration = Duration::from_millis(100);
+
+/// Between two looks at the counters on a terminal.
+const COUNTERS: Duration = Duration::from_millis(500);
+
+/// What was opened while there was a right to.
+pub(super) struct Prepared {
+    source: Source,
+    sinks: Vec<Box<dyn Sink>>,
+    /// Ends a followed file.
+    stop: Arc<AtomicBool>,
+}
+
+enum Source {
+    Interface(Box<Capture>),
+    Stdin,
+    Follow(std::fs::File, String),
+}
+
+impl Prepared {
+    /// Opens source and files.
+    pub(super) fn open(args: &LiveArgs) -> Result<Self, String> {
+        let source = match (args.capture(), &args.follow) {
+            (Some(options), _) => Source::Interface(Box::new(live::open(&options).map_err(|e| e.to_string())?)),
+            (None, Some(path)) => {
+                let name = path.to_string_lossy().into_owned();
+                let file = std::fs::File::open(path)
+                    .map_err(|e| format!("cannot open {}: {e}", crate::text::escape(&name)))?;
+                Source::Follow(file, name)
+            }
+            (None, None) => Source::Stdin,
+        };
+        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+        if let Some(rotation) = args.rotation() {
+            let (name, snap_len) = match &source {
+                Source::Interface(c) => (c.info().path.as_str(), c.info().snap_len),
+                _ => ("", 0),
+            };
+            sinks.push(Box::new(Keeper::begin(rotation, name, snap_len).map_err(|e| e.to_string())?));
+        }
+        Ok(Self { source, sinks, stop: Arc::default() })
+    }
+
+    /// What the sandbox must let through.
+    pub(super) fn receive_only(&self) -> Option<i32> {
+        match &self.source {
+            Source::Interface(c) => c.raw_fd(),
+            _ => None,
+        }
+    }
+
+    /// Begins to read.
+    pub(super) fn session(self, options: Options) -> Session {
+        let source: Box<dyn Live> = match self.source {
+            Source::Interface(c) => c,
+            Source::Stdin => Box::new(Stream::start(io::stdin(), "-")),
+            Source::Follow(file, name) => Box::new(Stream::start(Follow::new(file, self.stop), &name)),
+        };
+        Session::new(source, options, self.sinks)
+    }
+}
+
+/// Runs it; gives the exit code.
+pub(super) fn run(args: &LiveArgs, global: &Global) -> u8 {
+    let to = args.output.as_ref().map_or_else(|| "standard output".to_owned(), |p| p.display().to_string());
+    verdict(write(args, global), &to)
+}
+
+fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
+    let Some(format) = report::format(args.format.as_deref().unwrap_or("text")) else { return Ok(super::USAGE) };
+    let prepared = match Prepared::open(args) {
+        Ok(p) => p,
+        Err(e) => {
+            complain(&e);
+            return Ok(DAMAGED);
+        }
+    };
+    let mut output = Output::open(args.output.as_deref())?;
+    let is_terminal = args.output.is_none() && io::stdout().is_terminal();
+    let options = report::Options { style: style(global, is_terminal), ..report::Options::default() };
+    let signals = Signals::register()?;
+    say_how(&prepared, global);
+    let needs = Needs { receive_only: prepared.receive_only(), ..Needs::default() };
+    if let Err(code) = sandboxed(needs, global) {
+        return Ok(code);
+    }
+    let stop = prepared.stop.clone();
+    let session = prepared.session(Options::default());
+    let mut writer = (format.make)(&mut output, &options);
+    writer.begin()?;
+    let why = watch(session, writer.as_mut(), &signals, &stop, args, global)?;
+    let worst = writer.summary().worst();
+    drop(writer);
+    output.close()?;
+    let found = args.fail_on.is_some_and(|limit| worst.is_some_and(|w| w >= Severity::from(limit)));
+    Ok(match (why, found) {
+        (true, _) => DAMAGED,
+        (false, true) => FOUND,
+        (false, false) => OK,
+    })
+}
+
+/// Watches until told to stop; true when it ended because something failed.
+fn watch(
+    mut session: Session,
+    writer: &mut dyn Writer,
+    signals: &Signals,
+    stop: &AtomicBool,
+    args: &LiveArgs,
+    global: &Global,
+) -> io::Result<bool> {
+    let began = Instant::now();
+    let mut counters = Counters::new(global);
+    let why = loop {
+        if signals.ending().is_some() || args.duration.is_some_and(|d| began.elapsed() >= d) {
+            break None;
+        }
+        let goes_on = session.turn(TURN);
+        let mut told = false;
+        for flow in session.take_flows() {
+            writer.flow(&flow)?;
+            told = true;
+        }
+        for flow in session.take_decided() {
+            writer.decided(&flow)?;
+            told = true;
+        }
+        if told {
+            counters.clear();
+            writer.flush()?;
+        }
+        counters.show(&session);
+        match goes_on {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(e) => break Some(e),
+        }
+    };
+    stop.store(true, Ordering::Relaxed);
+    counters.clear();
+    let finished = session.finish(why);
+    for flow in &finished.flows {
+        writer.flow(flow)?;
+    }
+    writer.finish(&finished.sources, &[])?;
+    for s in &finished.sources {
+        if let Some(lost) = s.info.dropped.filter(|n| *n > 0) {
+            complain(&format!(
+                "{lost} packets were lost by the kernel or the interface before they could be read; make --buffer larger or \
+                 filter with -f"
+            ));
+        }
+    }
+    if let Some(e) = &finished.why {
+        complain(&e.to_string());
+    }
+    let damaged = finished.sources.iter().any(|s| !s.info.complete);
+    if damaged && finished.why.is_none() {
+        for p in finished.sources.iter().filter_map(|s| s.info.problems.last()) {
+            complain(&p.message);
+        }
+    }
+    Ok(damaged)
+}
+
+/// Says by what packets are captured.
+fn say_how(prepared: &Prepared, global: &Global) {
+    if let (Source::Interface(c), true) = (&prepared.source, global.verbose) {
+        let how = match c.through() {
+            Through::Libpcap => "libpcap",
+            Through::Socket => "a packet socket",
+        };
+        complain(&format!("capturing on {} through {how}", crate::text::escape(&c.info().path)));
+    }
+}
+
+/// What was seen so far, on a standard error that is a terminal.
+struct Counters {
+    next: Option<Instant>,
+    shown: bool,
+}
+
+impl Counters {
+    fn new(global: &Global) -> Self {
+        let wanted = !global.quiet && io::stderr().is_terminal();
+        Self { next: wanted.then(Instant::now), shown: false }
+    }
+
+    fn show(&mut self, session: &Session) {
+        let Some(next) = self.next else { return };
+        let now = Instant::now();
+        if now < next {
+            return;
+        }
+        self.next = now.checked_add(COUNTERS);
+        self.shown = true;
+        let (_, connections) = session.counts();
+        let info = session.info();
+        let lost = info.dropped.filter(|n| *n > 0).map_or(String::new(), |n| format!(", {n} lost"));
+        let _ = write!(io::stderr(), "\r\x1b[Ktlscope: {} packets, {connections} connections{lost}", info.frames);
+    }
+
+    fn clear(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The arguments of `tlscope live`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::args::{FailOn, format_parser};
+use crate::capture::live::{self, Through};
+use crate::scribe::Rotation;
+
+/// Arguments of `tlscope live`.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = "Rights: capturing needs CAP_NET_RAW and nothing else. Without root:
+  sudo setcap cap_net_raw=ep \"$(command -v tlscope)\"
+All rights are given up before the first packet is read; -v says how far.
+
+Exit codes:
+  0  ended by a signal, --for or the end of the input; the whole report was written
+  1  a finding at or above --fail-on
+  2  the command line is wrong
+  3  the interface or the output has failed (what was seen until then is reported)
+
+Examples:
+  tlscope live -i eth0                                  in the terminal UI
+  tlscope live -i any -f 'tcp port 8443' -F ndjson      each connection as a line, within a second
+  tlscope live -i eth0 -w ring.pcapng --rotate-size 100M --rotate-keep 10
+  ssh host tcpdump -U -w - tcp | tlscope live -         a capture of another host
+  kubectl exec POD -- tcpdump -U -w - tcp | tlscope live - -F ndjson
+  tlscope live --follow /var/tmp/growing.pcap")]
+pub(super) struct LiveArgs {
+    /// `-`: read a capture from standard input as it grows
+    #[arg(value_name = "-", value_parser = ["-"], conflicts_with_all = ["interface", "follow"])]
+    pub(super) input: Option<String>,
+    /// Interface to capture on; `any` for all (see `tlscope interfaces`)
+    #[arg(short, long, value_name = "IFACE", required_unless_present_any = ["input", "follow"])]
+    pub(super) interface: Option<String>,
+    /// Read a capture file and go on with what is still written to it
+    #[arg(long, value_name = "FILE", conflicts_with = "interface")]
+    pub(super) follow: Option<PathBuf>,
+    /// Capture only what passes this filter (pcap-filter(7), such as 'tcp port 443'); needs libpcap
+    #[arg(short, long, value_name = "FILTER", requires = "interface")]
+    pub(super) filter: Option<String>,
+    /// How to write the report; without it the UI on a terminal, else text
+    #[arg(short = 'F', long, value_parser = format_parser())]
+    pub(super) format: Option<String>,
+    /// Write the report to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Exit with 1 when there was a finding of this severity or worse: error, warning or info
+    #[arg(long, value_enum, value_name = "SEVERITY", hide_possible_values = true)]
+    pub(super) fail_on: Option<FailOn>,
+    /// Stop after so long (such as 30s, 10m, 2h)
+    #[arg(long = "for", value_name = "TIME", value_parser = time)]
+    pub(super) duration: Option<Duration>,
+    /// Keep the packets in a file (pcapng)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) write: Option<PathBuf>,
+    /// Begin a new file after so many bytes (such as 100M): FILE becomes NAME-00001.EXT and so on
+    #[arg(long, value_name = "SIZE", value_parser = size, requires = "write")]
+    pub(super) rotate_size: Option<u64>,
+    /// Begin a new file after so long (such as 10m)
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "write")]
+    pub(super) rotate_every: Option<Duration>,
+    /// Keep so many files; the oldest is removed
+    #[arg(long, value_name = "N", requires = "write")]
+    pub(super) rotate_keep: Option<u32>,
+    /// Bytes captured of each packet
+    #[arg(long, value_name = "BYTES", default_value = "262144", hide_default_value = true, requires = "interface",
+          value_parser = clap::value_parser!(u32).range(64..=1_048_576))]
+    pub(super) snaplen: u32,
+    /// Buffer between the kernel and tlscope (such as 64M, the default)
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M", hide_default_value = true, requires = "interface")]
+    pub(super) buffer: u64,
+    /// Also see what is not addressed to this host
+    #[arg(short, long, requires = "interface")]
+    pub(super) promiscuous: bool,
+    /// How to capture: libpcap, or a packet socket (the default where libpcap is absent)
+    #[arg(long, value_enum, value_name = "HOW", requires = "interface")]
+    pub(super) through: Option<How>,
+}
+
+/// How to capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum How {
+    /// libpcap.
+    Libpcap,
+    /// A packet socket.
+    Socket,
+}
+
+impl LiveArgs {
+    /// As the capture takes them; `None` when no interface is captured.
+    pub(super) fn capture(&self) -> Option<live::Options> {
+        Some(live::Options {
+            interface: self.interface.clone()?,
+            filter: self.filter.clone(),
+            snap_len: self.snaplen,
+            buffer: usize::try_from(self.buffer).unwrap_or(usize::MAX),
+            promiscuous: self.promiscuous,
+            through: self.through.map(|h| match h {
+                How::Libpcap => Through::Libpcap,
+                How::Socket => Through::Socket,
+            }),
+        })
+    }
+
+    /// The files to keep packets in.
+    pub(super) fn rotation(&self) -> Option<Rotation> {
+        Some(Rotation {
+            path: self.write.clone()?,
+            bytes: self.rotate_size.unwrap_or(0),
+            seconds: self.rotate_every.map_or(0, |d| d.as_secs().max(1)),
+            files: self.rotate_keep.unwrap_or(0),
+        })
+    }
+}
+
+/// A number and a unit.
+fn split(s: &str) -> (&str, &str) {
+    s.split_at(s.find(|c: char| !c.is_ascii_digit()).unwrap_or(s.len()))
+}
+
+/// `30`, `30s`, `10m`, `2h`.
+fn time(s: &str) -> Result<Duration, String> {
+    let (number, unit) = split(s);
+    let seconds = match unit {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let seconds = number.parse::<u64>().ok().zip(seconds).and_then(|(n, unit)| n.checked_mul(unit)).filter(|n| *n > 0);
+    seconds.map(Duration::from_secs).ok_or_else(|| "give a time such as 30s, 10m or 2h".into())
+}
+
+/// `1000`, `64K`, `100M`, `2G`, in powers of 1024.
+fn size(s: &str) -> Result<u64, String> {
+    let (number, unit) = split(s);
+    let unit = match unit.trim_end_matches("iB").trim_end_matches('B') {
+        "" => Some(1u64),
+        "K" | "k" => Some(1 << 10),
+        "M" => Some(1 << 20),
+        "G" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit)).filter(|n| *n > 0);
+    bytes.ok_or_else(|| "give a size such as 64K, 100M or 2G".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times() {
+        assert_eq!(["1", "2K", "3MiB", "1G"].map(size), [Ok(1), Ok(2048), Ok(3 << 20), Ok(1 << 30)]);
+        assert_eq!(["5", "5s", "2m", "1h"].map(|t| time(t).unwrap().as_secs()), [5, 5, 120, 3600]);
+        for wrong in ["", "M", "5x", "-1", "0", "99999999999999999999", "18446744073709551615G"] {
+            assert!(size(wrong).is_err() && time(wrong).is_err(), "{wrong}");
+        }
+    }
+}
