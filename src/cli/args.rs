@@ -45,13 +45,14 @@ pub(super) struct Global {
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
     /// Say which rights were given up before the first packet was read
-    #[arg(short, long, global = true)]
+    // The three about rights stand in the text of the helps that they matter to, and in the manual.
+    #[arg(short, long, global = true, hide = true)]
     pub(super) verbose: bool,
     /// Keep all rights while reading packets (by default all are given up first)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide = true)]
     pub(super) no_sandbox: bool,
     /// Who to become when started as root (default: who called sudo, else nobody)
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, hide = true, value_name = "NAME")]
     pub(super) user: Option<String>,
 }
 
@@ -89,6 +90,7 @@ pub(super) enum Command {
     Live(super::live_args::LiveArgs),
     /// List the interfaces that can be captured, and what is missing to do so
     #[cfg(target_os = "linux")]
+    #[command(after_help = "Examples:\n  tlscope interfaces")]
     Interfaces,
     /// Explain a finding, cipher suite, alert, extension, group or signature scheme
     #[command(after_help = "Examples:

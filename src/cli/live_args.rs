@@ -11,55 +11,49 @@ use crate::scribe::Rotation;
 
 /// Arguments of `tlscope live`.
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = "Rights: capturing needs CAP_NET_RAW and nothing else. Without root:
-  sudo setcap cap_net_raw=ep \"$(command -v tlscope)\"
-All rights are given up before the first packet is read; -v says how far.
-
-Exit codes:
-  0  ended by a signal, --for or the end of the input; the whole report was written
-  1  a finding at or above --fail-on
-  2  the command line is wrong
-  3  the interface or the output has failed (what was seen until then is reported)
+#[command(
+    after_help = "Capturing needs one right: sudo setcap cap_net_raw=ep \"$(command -v tlscope)\". It is given up before
+the first packet is read, as root is (for --user NAME, who called sudo, or nobody); -v says so.
 
 Examples:
   tlscope live -i eth0                                  in the terminal UI
   tlscope live -i any -f 'tcp port 8443' -F ndjson      each connection as a line, within a second
   tlscope live -i eth0 -w ring.pcapng --rotate-size 100M --rotate-keep 10
   ssh host tcpdump -U -w - tcp | tlscope live -         a capture of another host
-  kubectl exec POD -- tcpdump -U -w - tcp | tlscope live - -F ndjson
-  tlscope live --follow /var/tmp/growing.pcap")]
+  tlscope live --follow growing.pcap -F ndjson"
+)]
 pub(super) struct LiveArgs {
-    /// `-`: read a capture from standard input as it grows
-    #[arg(value_name = "-", value_parser = ["-"], conflicts_with_all = ["interface", "follow"])]
+    /// Read a capture from standard input as it grows
+    #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true, conflicts_with_all = ["interface", "follow"])]
     pub(super) input: Option<String>,
-    /// Interface to capture on; `any` for all (see `tlscope interfaces`)
+    /// Interface (see `tlscope interfaces`), or `any` for all
     #[arg(short, long, value_name = "IFACE", required_unless_present_any = ["input", "follow"])]
     pub(super) interface: Option<String>,
     /// Read a capture file and go on with what is still written to it
     #[arg(long, value_name = "FILE", conflicts_with = "interface")]
     pub(super) follow: Option<PathBuf>,
-    /// Capture only what passes this filter (pcap-filter(7), such as 'tcp port 443'); needs libpcap
+    /// Only what passes a filter of pcap-filter(7), such as 'tcp port 443'; needs libpcap
     #[arg(short, long, value_name = "FILTER", requires = "interface")]
     pub(super) filter: Option<String>,
-    /// How to write the report; without it the UI on a terminal, else text
-    #[arg(short = 'F', long, value_parser = format_parser())]
+    /// How to write the report, as for `report` (default: the UI on a terminal, else text)
+    #[arg(short = 'F', long, hide_possible_values = true, value_parser = format_parser())]
     pub(super) format: Option<String>,
-    /// Write the report to a file instead of standard output
+    /// Write the report to a file
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// Exit with 1 when there was a finding of this severity or worse: error, warning or info
+    /// Exit with 1 when there was such a finding or a worse one: error, warning or info
     #[arg(long, value_enum, value_name = "SEVERITY", hide_possible_values = true)]
     pub(super) fail_on: Option<FailOn>,
-    /// Stop after so long (such as 30s, 10m, 2h)
+    /// Stop after so long, such as 30s, 10m or 2h
     #[arg(long = "for", value_name = "TIME", value_parser = time)]
     pub(super) duration: Option<Duration>,
     /// Keep the packets in a file (pcapng)
     #[arg(short, long, value_name = "FILE")]
     pub(super) write: Option<PathBuf>,
-    /// Begin a new file after so many bytes (such as 100M): FILE becomes NAME-00001.EXT and so on
+    /// Begin a new file (NAME-00001.EXT and so on) after so many bytes, such as 100M
     #[arg(long, value_name = "SIZE", value_parser = size, requires = "write")]
     pub(super) rotate_size: Option<u64>,
-    /// Begin a new file after so long (such as 10m)
+    /// Begin a new file after so long, such as 10m
     #[arg(long, value_name = "TIME", value_parser = time, requires = "write")]
     pub(super) rotate_every: Option<Duration>,
     /// Keep so many files; the oldest is removed
@@ -69,14 +63,14 @@ pub(super) struct LiveArgs {
     #[arg(long, value_name = "BYTES", default_value = "262144", hide_default_value = true, requires = "interface",
           value_parser = clap::value_parser!(u32).range(64..=1_048_576))]
     pub(super) snaplen: u32,
-    /// Buffer between the kernel and tlscope (such as 64M, the default)
+    /// Buffer of the kernel (default: 64M)
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M", hide_default_value = true, requires = "interface")]
     pub(super) buffer: u64,
     /// Also see what is not addressed to this host
     #[arg(short, long, requires = "interface")]
     pub(super) promiscuous: bool,
-    /// How to capture: libpcap, or a packet socket (the default where libpcap is absent)
-    #[arg(long, value_enum, value_name = "HOW", requires = "interface")]
+    /// Capture by libpcap, or by a socket (the default where libpcap is absent)
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "HOW", requires = "interface")]
     pub(super) through: Option<How>,
 }
 

@@ -46,7 +46,23 @@ A finding at or above \\fB\\-\\-fail\\-on\\fR.
 The command line is wrong.
 .TP
 3
-An input cannot be opened or is damaged (what is readable is still reported), or the output cannot be written.
+An input or interface cannot be opened, is damaged or fails (what is readable is still reported), or the output cannot be
+written. A live capture that is interrupted and wrote its whole report ends with 0.
+";
+
+/// The manual's section on rights (roff).
+const RIGHTS: &str = ".SH RIGHTS
+Before the first packet is read, from a file or an interface, all rights are given up: root becomes another user, capabilities
+are dropped, and no file, connection or program can be opened any more (landlock, seccomp), as far as the kernel knows these.
+.TP
+\\fB\\-v\\fR, \\fB\\-\\-verbose\\fR
+Say how far that went.
+.TP
+\\fB\\-\\-user\\fR NAME
+Who to become when started as root. Default: who called sudo, else nobody.
+.TP
+\\fB\\-\\-no\\-sandbox\\fR
+Keep all rights.
 ";
 
 /// Runs the program with the process's arguments.
@@ -97,6 +113,7 @@ fn run(cli: Cli) -> u8 {
             clap_mangen::Man::new(Cli::command()).render(&mut buffer)?;
             out.write_all(&buffer)?;
             out.write_all(EXIT_STATUS.as_bytes())?;
+            out.write_all(RIGHTS.as_bytes())?;
             Ok(OK)
         }),
         None => open(cli),
