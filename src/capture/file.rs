@@ -40,9 +40,14 @@ impl std::fmt::Debug for CaptureFile {
 
 /// A capture that is open and of which nothing was read yet: what a program does while it still may open files.
 pub struct Opened {
-    input: Box<dyn Read + Send>,
+    input: Opening,
     name: String,
     total: Option<u64>,
+}
+
+enum Opening {
+    File(File),
+    Other(Box<dyn Read + Send>),
 }
 
 impl std::fmt::Debug for Opened {
@@ -59,7 +64,7 @@ impl Opened {
     pub fn new(path: &Path) -> Result<Self, Error> {
         let name = path.to_string_lossy().into_owned();
         if path.as_os_str() == "-" {
-            return Ok(Self { input: Box::new(io::stdin()), name, total: None });
+            return Ok(Self::of(Box::new(io::stdin()), &name, None));
         }
         let fail = |source| Error::Open { path: shown(&name), source };
         // Asked before opening: a directory opens, and then fails to be read.
@@ -69,7 +74,28 @@ impl Opened {
         let file = File::open(path).map_err(fail)?;
         let meta = file.metadata().map_err(fail)?;
         let total = meta.is_file().then_some(meta.len());
-        Ok(Self { input: Box::new(file), name, total })
+        Ok(Self { input: Opening::File(file), name, total })
+    }
+
+    /// Any reader; `path_label` stands where a path would, `total` is the number of its bytes, where that is known.
+    pub fn of(input: Box<dyn Read + Send>, path_label: &str, total: Option<u64>) -> Self {
+        Self { input: Opening::Other(input), name: path_label.to_owned(), total }
+    }
+
+    /// The file and its length, when it is one that can be read again; else itself.
+    ///
+    /// # Errors
+    /// None that is one: itself, when it is a stream.
+    pub fn into_file(self) -> Result<(File, u64), Self> {
+        match (self.input, self.total) {
+            (Opening::File(file), Some(total)) => Ok((file, total)),
+            (input, total) => Err(Self { input, name: self.name, total }),
+        }
+    }
+
+    /// The same read through something else.
+    pub fn through(self, other: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send>) -> Self {
+        Self { input: Opening::Other(other(self.input.into_reader())), ..self }
     }
 
     /// Reads the header.
@@ -77,9 +103,18 @@ impl Opened {
     /// # Errors
     /// When it is no capture.
     pub fn begin(self) -> Result<CaptureFile, Error> {
-        let mut capture = CaptureFile::from_boxed(self.input, &self.name)?;
+        let mut capture = CaptureFile::from_boxed(self.input.into_reader(), &self.name)?;
         capture.total = self.total;
         Ok(capture)
+    }
+}
+
+impl Opening {
+    fn into_reader(self) -> Box<dyn Read + Send> {
+        match self {
+            Self::File(file) => Box::new(file),
+            Self::Other(reader) => reader,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::args::Global;
 use super::live_args::LiveArgs;
 use super::output::{Output, verdict};
 use super::report::style;
-use super::{DAMAGED, FOUND, OK, complain, sandboxed};
+use super::{DAMAGED, FOUND, OK, complain, confine};
 use crate::analyzer::Options;
 use crate::capture::live::{self, Capture, Follow, Live, Stream, Through};
 use crate::diagnose::Severity;
@@ -102,8 +102,9 @@ fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
     let signals = Signals::register()?;
     say_how(&prepared, global);
     let needs = Needs { receive_only: prepared.receive_only(), ..Needs::default() };
-    if let Err(code) = sandboxed(needs, global) {
-        return Ok(code);
+    if let Err(e) = confine(needs, global) {
+        complain(&e);
+        return Ok(DAMAGED);
     }
     let stop = prepared.stop.clone();
     let session = prepared.session(Options::default());

@@ -129,7 +129,8 @@ fn open(cli: Cli) -> u8 {
     if io::stdout().is_terminal() {
         let options =
             crate::tui::TuiOptions { path: file, analyzer: crate::analyzer::Options::default(), filter: String::new() };
-        match crate::tui::run(options) {
+        let needs = Needs { terminal: true, ..Needs::default() };
+        match crate::tui::run(options, || confine(needs, &cli.global)) {
             Ok(()) => OK,
             Err(e) => {
                 complain(&e.to_string());
@@ -141,16 +142,15 @@ fn open(cli: Cli) -> u8 {
     }
 }
 
-/// Gives up all rights, before the first packet is parsed; an exit code when that is not possible.
-fn sandboxed(needs: Needs, global: &Global) -> Result<(), u8> {
+/// Gives up all rights, before the first packet is parsed; a sentence when that is not possible.
+fn confine(needs: Needs, global: &Global) -> Result<(), String> {
     if global.no_sandbox {
-        complain(&format!("--no-sandbox: {}", sandbox::WITHOUT));
+        if global.verbose {
+            complain(&format!("no sandbox: {}", sandbox::WITHOUT));
+        }
         return Ok(());
     }
-    let level = sandbox::enter(&Needs { user: global.user.clone(), ..needs }).map_err(|e| {
-        complain(&e.to_string());
-        USAGE
-    })?;
+    let level = sandbox::enter(&Needs { user: global.user.clone(), ..needs }).map_err(|e| e.to_string())?;
     if global.verbose {
         complain(&format!("sandbox: {level}"));
         let open = sandbox::probe();

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{DAMAGED, OK, complain};
+use crate::scribe::{Job, Scribe};
 
 /// Writes to standard output. A closed pipe is a quiet end; any other error is told.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<u8>) -> u8 {
@@ -34,9 +35,9 @@ pub(super) enum Output {
     /// A file, still under another name.
     Aside {
         /// The temporary file beside it.
-        file: BufWriter<tempfile::NamedTempFile>,
-        /// Its name in the end.
-        path: PathBuf,
+        file: BufWriter<File>,
+        /// Who gives it its name in the end, or removes it.
+        scribe: Scribe,
     },
 }
 
@@ -54,7 +55,10 @@ impl Output {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less what umask takes
         let file = builder.prefix(".tlscope-").tempfile_in(folder)?;
-        Ok(Self::Aside { file: BufWriter::with_capacity(BUFFER, file), path: path.to_owned() })
+        let (file, from) = file.keep().map_err(|e| e.error)?;
+        let job = Job::Rename { from: from.clone(), to: path.to_owned() };
+        let scribe = Scribe::start(&job).inspect_err(|_| drop(std::fs::remove_file(&from)))?;
+        Ok(Self::Aside { file: BufWriter::with_capacity(BUFFER, file), scribe })
     }
 
     /// Everything is written: gives the file its name.
@@ -62,9 +66,9 @@ impl Output {
         match self {
             Self::Stdout(mut out) => out.flush(),
             Self::Device(mut out) => out.flush(),
-            Self::Aside { file, path } => {
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-                file.persist(path).map(|_| ()).map_err(|e| e.error)
+            Self::Aside { mut file, scribe } => {
+                file.flush()?;
+                scribe.finish()
             }
         }
     }

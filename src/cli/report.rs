@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::args::{Global, ReportArgs};
 use super::output::{Output, verdict};
-use super::{DAMAGED, FOUND, OK, complain};
+use super::{DAMAGED, FOUND, OK, complain, confine};
 use crate::analyzer::{Analyzer, Options};
-use crate::capture::{self, Source};
+use crate::capture::{self, Opened, Source};
 use crate::diagnose::Severity;
 use crate::report::{self, Style, Writer};
+use crate::sandbox::Needs;
 
 /// Frames between two looks at flows that have ended.
 const BATCH: u32 = 256;
@@ -24,18 +25,24 @@ pub(super) fn run(args: &ReportArgs, global: &Global) -> u8 {
 
 fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
     let Some(format) = report::format(&args.format) else { return Ok(super::USAGE) };
+    // Everything is opened while there is a right to.
+    let files: Vec<_> = args.files.iter().map(|f| (f.as_path(), Opened::new(f))).collect();
     let mut output = Output::open(args.output.as_deref())?;
     let is_terminal = args.output.is_none() && io::stdout().is_terminal();
     let options = report::Options {
         style: style(global, is_terminal),
         inputs: args.files.iter().map(|f| f.to_string_lossy().into_owned()).collect(),
     };
+    if let Err(e) = confine(Needs::default(), global) {
+        complain(&e);
+        return Ok(DAMAGED);
+    }
     let mut writer = (format.make)(&mut output, &options);
     writer.begin()?;
     let mut analyzer = Analyzer::new(Options::default());
     let mut damaged = false;
-    for file in &args.files {
-        damaged |= !read(file, &mut analyzer, writer.as_mut(), global)?;
+    for (path, file) in files {
+        damaged |= !read(path, file, &mut analyzer, writer.as_mut(), global)?;
     }
     writer.finish(analyzer.sources(), &[])?;
     let worst = writer.summary().worst();
@@ -56,9 +63,15 @@ pub(super) fn style(global: &Global, is_terminal: bool) -> Style {
 }
 
 /// Reads one input; false when it could not be read as a whole. `Err` is an error of the output.
-fn read(path: &Path, analyzer: &mut Analyzer, writer: &mut dyn Writer, global: &Global) -> io::Result<bool> {
+fn read(
+    path: &Path,
+    file: Result<Opened, capture::Error>,
+    analyzer: &mut Analyzer,
+    writer: &mut dyn Writer,
+    global: &Global,
+) -> io::Result<bool> {
     analyzer.begin_source();
-    let mut file = match capture::open(path) {
+    let mut file = match file.and_then(Opened::begin) {
         Ok(file) => file,
         Err(e) => {
             complain(&e.to_string());

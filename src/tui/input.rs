@@ -1,63 +1,69 @@
-//! Where the capture comes from: a file, or standard input, which is kept in an unnamed file so that one flow can be read
-//! again when somebody looks at it.
+//! Where the capture comes from: a file, or a stream, which is kept in an unnamed file so that one flow can be read again when
+//! somebody looks at it.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::capture::{self, CaptureFile};
+use crate::capture::{self, CaptureFile, Opened};
 use crate::text;
 
 use super::Error;
 
-/// An input that can be read again.
+/// An input that was opened once and can be read again and again, also when no file can be opened any more.
 #[derive(Clone, Debug)]
-pub(crate) enum Input {
-    /// A file.
-    Path(PathBuf),
-    /// Standard input and what was read of it so far.
-    Spool(Arc<Mutex<File>>),
+pub(crate) struct Input {
+    /// The file; of what is no file (standard input, a pipe) what was read so far.
+    kept: Arc<Mutex<File>>,
+    /// As it was given.
+    path: String,
+    /// Its length, when it is a file.
+    total: Option<u64>,
 }
 
 impl Input {
-    /// Opens the input for the first time; its header has been read when this returns.
-    pub(crate) fn open(path: PathBuf) -> Result<(Self, CaptureFile), Error> {
-        if path.as_os_str() != "-" {
-            let file = capture::open(&path)?;
-            return Ok((Self::Path(path), file));
-        }
-        let stdin = io::stdin();
-        if stdin.is_terminal() {
+    /// Opens the input, and the first reader of it. Nothing was read yet when this returns.
+    pub(crate) fn open(path: PathBuf) -> Result<(Self, Opened), Error> {
+        let name = path.to_string_lossy().into_owned();
+        if path.as_os_str() == "-" && io::stdin().is_terminal() {
             return Err(Error::StdinIsTerminal);
         }
-        let spool = Arc::new(Mutex::new(tempfile::tempfile().map_err(Error::Spool)?));
-        let tee = Tee { from: Box::new(stdin), to: spool.clone() };
-        let file = CaptureFile::from_reader(tee, "-")?;
-        Ok((Self::Spool(spool), file))
+        let opened = Opened::new(&path)?;
+        match opened.into_file() {
+            Ok((file, total)) => {
+                let input = Self { kept: Arc::new(Mutex::new(file)), path: name, total: Some(total) };
+                let first = input.reader();
+                Ok((input, first))
+            }
+            Err(stream) => {
+                let kept = Arc::new(Mutex::new(tempfile::tempfile().map_err(Error::Spool)?));
+                let first = stream.through(|from| Box::new(Tee { from, to: kept.clone() }));
+                Ok((Self { kept, path: name, total: None }, first))
+            }
+        }
+    }
+
+    fn reader(&self) -> Opened {
+        Opened::of(Box::new(Again { spool: self.kept.clone(), at: 0 }), &self.path, self.total)
     }
 
     /// Opens it once more, from its beginning.
     pub(crate) fn again(&self) -> Result<CaptureFile, capture::Error> {
-        match self {
-            Self::Path(p) => capture::open(p),
-            Self::Spool(s) => CaptureFile::from_reader(Again { spool: s.clone(), at: 0 }, "-"),
-        }
+        self.reader().begin()
     }
 
     /// Its name on the screen.
     pub(crate) fn name(&self) -> String {
-        match self {
-            Self::Path(p) => {
-                let name = p.file_name().unwrap_or(p.as_os_str());
-                text::escape(&name.to_string_lossy()).into_owned()
-            }
-            Self::Spool(_) => "standard input".into(),
+        if self.path == "-" {
+            return "standard input".into();
         }
+        let name = Path::new(&self.path).file_name().unwrap_or(self.path.as_ref());
+        text::escape(&name.to_string_lossy()).into_owned()
     }
 }
 
-/// Reads standard input and keeps what was read.
+/// Reads a stream and keeps what was read.
 struct Tee {
     from: Box<dyn Read + Send>,
     to: Arc<Mutex<File>>,

@@ -34,7 +34,7 @@ mod update;
 mod views;
 mod worker;
 
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +45,7 @@ use crossterm::event::Event;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+use crate::scribe::{Job, Scribe};
 use crate::signals::Signals;
 use crate::{analyzer, capture};
 
@@ -80,6 +81,12 @@ pub enum Error {
     /// The file in which standard input is kept cannot be made.
     #[error("cannot keep standard input in a temporary file: {}", crate::text::guard(&.0.to_string()))]
     Spool(io::Error),
+    /// The process that writes files cannot be started.
+    #[error("the part that writes files cannot be started: {}", crate::text::guard(&.0.to_string()))]
+    Scribe(io::Error),
+    /// The rights cannot be given up.
+    #[error("{0}")]
+    Confine(String),
     /// The filter that was given is wrong.
     #[error("the filter is wrong: {0}")]
     Filter(String),
@@ -98,19 +105,24 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How often the terminal is asked whether it is still there.
 const ALIVE: Duration = Duration::from_millis(600);
 
-/// Shows a capture until the user quits or the terminal goes away.
+/// Shows a capture until the user quits or the terminal goes away. `confine` is called when everything is open and before
+/// anything is read: from then on this needs no right to open files.
 ///
 /// # Errors
 /// See [`Error`]; those about the input and the arguments come before the terminal is touched.
-pub fn run(options: TuiOptions) -> Result<(), Error> {
+pub fn run(options: TuiOptions, confine: impl FnOnce() -> Result<(), String>) -> Result<(), Error> {
     if let Err(e) = filter::Filter::parse(&options.filter) {
         return Err(Error::Filter(e));
     }
     if !io::stdout().is_terminal() {
         return Err(Error::NoTerminal);
     }
-    let (input, file) = Input::open(options.path)?;
+    let (input, opened) = Input::open(options.path)?;
     let signals = Signals::register().map_err(Error::Terminal)?;
+    let scribe = Scribe::start(&Job::Save).map_err(Error::Scribe)?;
+    terminal::prepare().map_err(Error::Terminal)?;
+    confine().map_err(Error::Confine)?;
+    let file = opened.begin()?;
     terminal::hook_panics();
     let size = crossterm::terminal::size().map_err(Error::Terminal)?;
     let mut app = App::new(input.name(), Theme::from_env(), size);
@@ -124,7 +136,7 @@ pub fn run(options: TuiOptions) -> Result<(), Error> {
     let rows = worker::load(file, options.analyzer, stop.clone());
     let (details, opened) = Details::start(input, options.analyzer);
     let keys = keys().map_err(Error::Terminal)?;
-    let mut screen = Screen { app, signals, details, rows, opened, keys };
+    let mut screen = Screen { app, signals, scribe, details, rows, opened, keys };
     let ended = screen.run();
     stop.store(true, Ordering::Relaxed);
     drop(guard);
@@ -158,6 +170,7 @@ fn keys() -> io::Result<Receiver<Event>> {
 struct Screen {
     app: App,
     signals: Signals,
+    scribe: Scribe,
     details: Details,
     rows: Receiver<worker::News>,
     opened: Receiver<worker::News>,
@@ -270,7 +283,7 @@ impl Screen {
                     }
                 }
                 Effect::Write { path, text } => {
-                    self.app.message = Some(match write(Path::new(&path), &text) {
+                    self.app.message = Some(match self.scribe.save(Path::new(&path), text.as_bytes()) {
                         Ok(()) => Message::Info(format!("written to {}", crate::text::escape(&path))),
                         Err(e) => Message::Wrong(format!(
                             "cannot write {}: {}",
@@ -292,14 +305,4 @@ impl Screen {
 fn clear(term: &mut Terminal<CrosstermBackend<io::Stdout>>) -> Result<(), Error> {
     let size = crossterm::terminal::size().map_err(Error::Terminal)?;
     term.resize(ratatui::layout::Rect::new(0, 0, size.0, size.1)).map_err(Error::Terminal)
-}
-
-/// Writes a file aside and then gives it its name, which must be free: nothing is overwritten, nothing is left half.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|e| e.error)?;
-    Ok(())
 }

@@ -18,6 +18,11 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// A thread has panicked.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
+/// Opens what the reading of keys needs, while files can still be opened.
+pub(crate) fn prepare() -> io::Result<()> {
+    crossterm::event::poll(std::time::Duration::ZERO).map(|_| ())
+}
+
 /// Takes the terminal over.
 pub(crate) fn enter() -> io::Result<()> {
     enable_raw_mode()?;

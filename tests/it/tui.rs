@@ -139,7 +139,9 @@ fn a_person_finds_out_why() {
     s.wait("next finding");
     s.keys(&["Escape"]);
     s.wait_until("the help closed", |t| !t.contains("next finding"));
+    // Two at once would be one key with Alt.
     s.keys(&["Escape"]);
+    std::thread::sleep(Duration::from_millis(100));
     s.keys(&["Escape"]);
     s.wait("Flows (1)");
     s.keys(&["/"]);
