@@ -1,13 +1,13 @@
 //! The server's chain: order, completeness, keys and signatures; the leaf's key usage.
 
 use super::refusal::{Fault, judged, of_server};
-use super::server_cert::{chain, leaf};
-use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
+use super::server_cert::{chain, on_cert, own, relations};
+use super::{Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::FlowFacts;
 use crate::span::Role;
 use crate::tls::names::AlertDescription;
 use crate::tls::names::KeyExchange;
-use crate::x509::{Certificate, KeyAlgorithm, KeyUsage, SignatureHash, judge_chain};
+use crate::x509::{Certificate, KeyAlgorithm, KeyUsage, SignatureHash};
 
 const SHOW: &str = "  openssl s_client -connect HOST:PORT -servername NAME -showcerts </dev/null";
 const READ: &str = "  openssl x509 -in server.pem -noout -text";
@@ -76,10 +76,10 @@ pub(super) const RULES: &[Rule] = &[
     new(
         "intermediate-not-ca",
         Severity::Error,
-        52,
+        56,
         "A certificate in the chain may not issue certificates",
         page(
-            "A certificate that issued another one has no basic constraints with CA:TRUE, or a key usage without keyCertSign.",
+            "A certificate that issued another one has no basic constraints with CA:TRUE.",
             "Clients refuse such a path. It happens when a CA is made with openssl req -x509 or x509 -req without the extensions of a CA. OpenSSL says \"invalid CA certificate\".",
             "Read from the certificates in clear. It is the cause only when the client refused.",
             "Issue the CA's certificate again with basicConstraints=critical,CA:TRUE and keyUsage=critical,keyCertSign,cRLSign.",
@@ -180,66 +180,59 @@ pub(super) const RULES: &[Rule] = &[
     ),
 ];
 
-fn on(f: &FlowFacts, hit: Hit) -> Hit {
-    hit.at_any(f.of(Role::Server).certificates.as_ref().map(|c| c.mark)).blame(Blame::Server)
-}
-
 fn incomplete(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = of_server(f).filter(|r| r.alert == Some(AlertDescription::UNKNOWN_CA))?;
     let certs = chain(f)?;
-    let judged_chain = judge_chain(certs);
-    let missing = judged_chain.missing_issuer?;
+    let judged_chain = relations(f)?;
+    let missing = judged_chain.missing_issuer.as_ref()?;
     let last = judged_chain.path.last().and_then(|i| certs.get(*i))?;
     let aia = last.ca_issuer_urls.first();
     let place = aia.map_or_else(String::new, |u| format!(" It names a place to fetch its issuer from: {u}."));
     let detail = format!(
         "The server sent {}; the issuer \"{}\" of {} is not among them, and the client knows no CA of that name.{place} {}",
         words::count(certs.len() as u64, "certificate"),
-        words::name(&missing),
+        words::name(missing),
         words::cert(last),
         words::alert_sentence(r.role, AlertDescription::UNKNOWN_CA, r.mark)
     );
     let remedy = format!(
         "If \"{}\" is an intermediate: on the server, append it to the certificate file (nginx: ssl_certificate with leaf and intermediates) and reload. If it is a private root: add it to the client's trust store.",
-        words::name(&missing)
+        words::name(missing)
     );
-    let hit = on(f, Hit::new(detail, remedy)).at(r.mark);
+    let hit = on_cert(f, Hit::new(detail, remedy)).at(r.mark);
     Some(if aia.is_some() { hit.likely() } else { hit.possible().severity(Severity::Warning) })
 }
 
 fn wrong_order(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let certs = chain(f)?;
-    if !judge_chain(certs).out_of_order {
+    let j = relations(f)?;
+    // That the server's own certificate is not the first is told apart.
+    if !j.out_of_order || j.leaf != 0 {
         return None;
     }
     let names: Vec<String> = certs.iter().take(10).map(|c| format!("\"{}\"", words::name(&c.subject))).collect();
     let detail = format!("In the order sent: {}.", names.join("; "));
-    Some(on(
+    Some(on_cert(
         f,
         Hit::new(detail, "On the server: put the certificates in order, the leaf first, each followed by its issuer."),
     ))
 }
 
-fn subjects(certs: &[std::sync::Arc<Certificate>], which: &[usize]) -> String {
-    let names: Vec<String> = which.iter().filter_map(|i| certs.get(*i)).map(|c| words::cert(c)).collect();
-    words::list(&names)
-}
-
 fn unrelated(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let certs = chain(f)?;
-    let j = judge_chain(certs);
+    let j = relations(f)?;
     if j.unrelated.is_empty() {
         return None;
     }
-    let detail = format!("Not on any path from the leaf: {}.", subjects(certs, &j.unrelated));
-    Some(on(f, Hit::new(detail, "On the server: take them out of the chain file.")))
+    let detail = format!("Not on any path from the leaf: {}.", words::certs(certs, &j.unrelated));
+    Some(on_cert(f, Hit::new(detail, "On the server: take them out of the chain file.")))
 }
 
 fn root_included(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let certs = chain(f)?;
-    let root = certs.get(judge_chain(certs).root_included?)?;
+    let root = certs.get(relations(f)?.root_included?)?;
     let detail = format!("The last certificate of the path is {}, {} bytes.", words::cert(root), root.der_len);
-    Some(on(
+    Some(on_cert(
         f,
         Hit::new(detail, "On the server: take the root out of the chain file; clients have it or do not trust it."),
     ))
@@ -247,22 +240,20 @@ fn root_included(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn not_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let certs = chain(f)?;
-    let j = judge_chain(certs);
-    let mut bad = j.not_ca.clone();
-    bad.extend(j.cannot_sign.iter().filter(|i| !j.not_ca.contains(i)));
-    if bad.is_empty() {
+    let j = relations(f)?;
+    if j.not_ca.is_empty() {
         return None;
     }
     let detail = format!(
         "{} issued another certificate of the chain, but its extensions do not make it a CA.",
-        subjects(certs, &bad)
+        words::certs(certs, &j.not_ca)
     );
     let remedy = "Issue the CA's certificate again with basicConstraints=critical,CA:TRUE and keyUsage=critical,keyCertSign,cRLSign.";
-    Some(judged(f, Role::Server, Fault::NotCa, on(f, Hit::new(detail, remedy))))
+    Some(judged(f, Role::Server, Fault::NotCa, on_cert(f, Hit::new(detail, remedy))))
 }
 
 fn key_usage(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let c = leaf(chain(f)?)?;
+    let c = own(f)?;
     let usage = c.key_usage?;
     let suite = f.cipher_suite()?;
     let kx = suite.attributes()?.kx;
@@ -282,13 +273,13 @@ fn key_usage(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         words::list(&usage.names())
     );
     let remedy = "On the server: issue the certificate with keyUsage = digitalSignature, keyEncipherment.";
-    Some(judged(f, Role::Server, Fault::Usage, on(f, Hit::new(detail, remedy))))
+    Some(judged(f, Role::Server, Fault::Usage, on_cert(f, Hit::new(detail, remedy))))
 }
 
 /// Certificates on the path, the root apart, that a predicate picks.
 fn weak(f: &FlowFacts, is: impl Fn(&Certificate) -> bool) -> Option<String> {
     let certs = chain(f)?;
-    let names: Vec<String> = judge_chain(certs)
+    let names: Vec<String> = relations(f)?
         .path
         .iter()
         .filter_map(|i| certs.get(*i))
@@ -304,7 +295,7 @@ fn sha1(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         format!("Signed with SHA-1: {which}."),
         "Have the certificate issued again with SHA-256 and reload the server.",
     );
-    Some(judged(f, Role::Server, Fault::Weak, on(f, hit)))
+    Some(judged(f, Role::Server, Fault::Weak, on_cert(f, hit)))
 }
 
 fn md5(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -313,7 +304,7 @@ fn md5(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         format!("Signed with a broken hash: {which}."),
         "Have the certificate issued again with SHA-256 and reload the server.",
     );
-    Some(judged(f, Role::Server, Fault::Weak, on(f, hit)))
+    Some(judged(f, Role::Server, Fault::Weak, on_cert(f, hit)))
 }
 
 /// Size of a key, for a sentence.
@@ -324,7 +315,7 @@ pub(super) fn key(c: &Certificate) -> String {
 }
 
 fn rsa_weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let c = leaf(chain(f)?)?;
+    let c = own(f)?;
     if !c.key.is_weak() || matches!(c.key.algorithm, KeyAlgorithm::Ec(_)) {
         return None;
     }
@@ -337,7 +328,7 @@ fn rsa_weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         f,
         Role::Server,
         Fault::Weak,
-        on(
+        on_cert(
             f,
             Hit::new(
                 detail,
@@ -348,7 +339,7 @@ fn rsa_weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 }
 
 fn ec_weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let c = leaf(chain(f)?)?;
+    let c = own(f)?;
     if !c.key.is_weak() || !matches!(c.key.algorithm, KeyAlgorithm::Ec(_)) {
         return None;
     }
@@ -357,12 +348,15 @@ fn ec_weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         f,
         Role::Server,
         Fault::Weak,
-        on(f, Hit::new(detail, "On the server: make a key on P-256 or P-384 and have a certificate issued for it.")),
+        on_cert(
+            f,
+            Hit::new(detail, "On the server: make a key on P-256 or P-384 and have a certificate issued for it."),
+        ),
     ))
 }
 
 fn v1(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let c = leaf(chain(f)?)?;
+    let c = own(f)?;
     if c.version != 1 || !c.problems.is_empty() {
         return None;
     }
@@ -374,7 +368,7 @@ fn v1(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         f,
         Role::Server,
         Fault::Name,
-        on(
+        on_cert(
             f,
             Hit::new(
                 detail,
@@ -386,24 +380,10 @@ fn v1(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{alert, dn, established, find, leaf, server_flight, told};
+    use super::super::testing::{alert, ca, established, find, leaf, server_flight, told};
     use crate::diagnose::Severity;
     use crate::span::Side;
     use crate::x509::{Certificate, Curve, KeyAlgorithm, KeyUsage, PublicKey, SignatureHash};
-
-    fn ca(n: u8, subject: &str, issuer: &str) -> Certificate {
-        Certificate {
-            sha256: [n; 32],
-            subject: format!("CN={subject}"),
-            issuer: format!("CN={issuer}"),
-            subject_raw: dn(subject),
-            issuer_raw: dn(issuer),
-            is_self_issued: subject == issuer,
-            basic_constraints: Some((true, None)),
-            subject_alt_names: vec![],
-            ..leaf()
-        }
-    }
 
     fn warned(chain: Vec<Certificate>, code: &str) -> bool {
         find(&established(server_flight(chain)), code)

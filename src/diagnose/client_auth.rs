@@ -8,7 +8,7 @@ use crate::facts::{Answer, CertificateRequestFact, ClientCertificate, FlowFacts,
 use crate::flow::Mark;
 use crate::span::Role;
 use crate::tls::names::{AlertDescription, ProtocolVersion};
-use crate::x509::{NameMatch, Validity, judge_chain, match_name};
+use crate::x509::{NameMatch, Validity, match_name};
 
 const PROBE: &str = "  openssl s_client -connect HOST:PORT -servername NAME -cert client.pem -key client.key </dev/null\n  (\"Acceptable client certificate CA names\" lists what the server takes)";
 
@@ -336,8 +336,7 @@ fn aborts(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 /// Something that a client could hold against the server's certificate.
 pub(super) fn server_looks_bad(f: &FlowFacts) -> bool {
     let Some(certs) = server_cert::chain(f) else { return true };
-    let Some(leaf) = server_cert::leaf(certs) else { return true };
-    let judged = judge_chain(certs);
+    let (Some(leaf), Some(judged)) = (server_cert::own(f), server_cert::relations(f)) else { return true };
     let name = f.server_name().map(|n| String::from_utf8_lossy(n).into_owned());
     leaf.validity_at(f.judged_at()) != Validity::Valid
         || judged.self_signed

@@ -195,7 +195,7 @@ fn chain(f: &FlowFacts) -> Option<&[Arc<Certificate>]> {
 }
 
 fn leaf(f: &FlowFacts) -> Option<&Certificate> {
-    super::server_cert::leaf(chain(f)?)
+    f.of(Role::Client).certificates.as_ref()?.leaf()
 }
 
 /// A hit with the frame of the client's certificates.

@@ -7,7 +7,10 @@ mod alert;
 mod application;
 mod capture;
 mod cause;
+mod cert_fields;
 mod chain;
+mod chain_ca;
+mod chain_list;
 mod cipher;
 mod client_auth;
 mod client_cert;
@@ -315,7 +318,10 @@ const FAMILIES: &[&[Rule]] = &[
     cipher::RULES,
     key_exchange::RULES,
     server_cert::RULES,
+    cert_fields::RULES,
     chain::RULES,
+    chain_list::RULES,
+    chain_ca::RULES,
     revocation::RULES,
     client_auth::RULES,
     client_cert::RULES,

@@ -200,6 +200,7 @@ pub(super) enum Fault {
     Revoked,
     Weak,
     NotCa,
+    Staple,
 }
 
 /// How well a fault explains a refusal: with that alert in clear, or without a word. From what OpenSSL's
@@ -208,10 +209,11 @@ pub(super) fn weigh(alert: Option<AlertDescription>, fault: Fault) -> Option<Con
     use Confidence::{Certain, Likely, Possible};
     let Some(alert) = alert else {
         // Weak keys and odd extensions are refused with an alert by those who mind them.
-        return (!matches!(fault, Fault::Weak | Fault::Usage | Fault::NotCa)).then_some(Likely);
+        return (!matches!(fault, Fault::Weak | Fault::Usage | Fault::NotCa | Fault::Staple)).then_some(Likely);
     };
     match (alert.0, fault) {
         (44, Fault::Revoked) | (45, Fault::Expired) | (48, Fault::Untrusted) | (43, Fault::Purpose) => Some(Certain),
+        (113, Fault::Staple) => Some(Likely),
         (42 | 46, _) | (45, Fault::NotYetValid) | (43, Fault::Usage) | (48, Fault::NotCa) | (40, Fault::Weak) => {
             Some(Likely)
         }

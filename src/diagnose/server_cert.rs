@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::refusal::{Fault, hidden_alert, judged, left_unsatisfied, of_server};
 use super::{Blame, Confidence, Hit, Policy, Rule, Severity, guide, new, page, words};
-use crate::facts::FlowFacts;
+use crate::facts::{ChainFact, FlowFacts};
 use crate::span::Role;
 use crate::text;
 use crate::tls::names::AlertDescription;
-use crate::x509::{Certificate, NameMatch, Validity, judge_chain, match_name};
+use crate::x509::{Certificate, Chain, NameMatch, Validity, match_name};
 
 const SHOW: &str = "  openssl s_client -connect HOST:PORT -servername NAME -showcerts </dev/null";
 const VALIDITY: &str =
@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
             page(
                 "The client ended the handshake with the alert unknown_ca after it had seen the server's certificate: it found no path to a certificate in its trust store. OpenSSL says \"unable to get local issuer certificate\" or \"self-signed certificate in certificate chain\", Go \"certificate signed by unknown authority\", Java \"PKIX path building failed\".",
                 "Either the client's trust store lacks the root CA (private CA, container without ca-certificates, Java's own cacerts), or the server does not send an intermediate certificate, or something between them (a TLS-inspecting proxy) answers with a certificate of its own.",
-                "The alert in clear is certain: no other reason has this alert. Which of the three it is, the chain shows in TLS 1.2; in TLS 1.3 the certificates are encrypted.",
+                "The alert in clear is certain, and what it says: no path to a trusted CA was found. Where the chain itself has faults (a CA that may not be one, another key of the same name), they may be why, and this is only possible. Which of the three it is, the chain shows in TLS 1.2; in TLS 1.3 the certificates are encrypted.",
                 "On the client, trust the root CA (not the server's certificate):\n  curl --cacert root.pem …   SSL_CERT_FILE=root.pem   NODE_EXTRA_CA_CERTS=root.pem   REQUESTS_CA_BUNDLE=root.pem\n  keytool -importcert -cacerts -alias my-root -file root.pem\n  cp root.pem /usr/local/share/ca-certificates/my-root.crt && update-ca-certificates\nOn the server, send the whole chain without the root: nginx ssl_certificate fullchain.pem, Apache SSLCertificateFile fullchain.pem, openssl s_server -cert_chain.",
                 "  openssl s_client -connect HOST:PORT -servername NAME -CAfile root.pem -verify_return_error </dev/null",
                 "RFC 8446, sections 4.4.2.4 and 6.2; RFC 5280, section 6",
@@ -95,7 +95,7 @@ pub(super) const RULES: &[Rule] = &[
             "The time of the capture is after the certificate's notAfter, or the client said so (certificate_expired).",
             "The renewal was forgotten, or it was renewed and the server still serves the old file because it was not reloaded.",
             "Certificates are judged at the time of the capture, not today. With the alert in clear it is certain even in TLS 1.3, where the certificate itself is encrypted.",
-            "Renew the certificate and reload the server (nginx -s reload, apachectl graceful, systemctl reload …). If an intermediate expired, replace the chain file. If the dates are right, look at the client's clock.",
+            "Renew the certificate and reload the server (nginx -s reload, apachectl graceful, systemctl reload …). If the dates are right, look at the client's clock.",
             VALIDITY,
             "RFC 5280, section 4.1.2.5; RFC 8446, section 6.2",
         ),
@@ -183,13 +183,18 @@ pub(super) fn chain(f: &FlowFacts) -> Option<&[Arc<Certificate>]> {
     f.of(Role::Server).certificates.as_ref().map(|c| c.chain.as_slice()).filter(|c| !c.is_empty())
 }
 
-/// The end-entity certificate of a chain.
-pub(super) fn leaf(chain: &[Arc<Certificate>]) -> Option<&Certificate> {
-    chain.get(judge_chain(chain).leaf).or_else(|| chain.first()).map(AsRef::as_ref)
+/// The server's own certificate.
+pub(super) fn own(f: &FlowFacts) -> Option<&Certificate> {
+    f.of(Role::Server).certificates.as_ref()?.leaf()
+}
+
+/// How the server's certificates relate; `None` when there is none in clear.
+pub(super) fn relations(f: &FlowFacts) -> Option<&Chain> {
+    f.of(Role::Server).certificates.as_ref().filter(|c| !c.chain.is_empty()).map(ChainFact::relations)
 }
 
 /// A hit with the frame of the server's certificates.
-fn on_cert(f: &FlowFacts, hit: Hit) -> Hit {
+pub(super) fn on_cert(f: &FlowFacts, hit: Hit) -> Hit {
     hit.at_any(f.of(Role::Server).certificates.as_ref().map(|c| c.mark)).blame(Blame::Server)
 }
 
@@ -207,9 +212,15 @@ fn unknown_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let said = words::alert_sentence(r.role, AlertDescription::UNKNOWN_CA, r.mark);
+    // OpenSSL sends the same alert for a chain whose certificates do not fit together.
+    let faulty = relations(f).is_some_and(|j| {
+        let lists = [&j.not_ca, &j.cannot_sign, &j.path_len_exceeded];
+        let pairs = [&j.aki_ski_mismatch, &j.issuer_name_differs];
+        lists.iter().any(|l| !l.is_empty()) || pairs.iter().any(|l| !l.is_empty())
+    });
     let (detail, missing) = match chain(f) {
         Some(certs) => {
-            let judged = judge_chain(certs);
+            let judged = relations(f)?;
             let names: Vec<String> = certs.iter().map(|c| words::cert(c)).collect();
             let top = judged.missing_issuer.clone();
             let top = top.or_else(|| judged.root_included.and_then(|i| certs.get(i)).map(|c| c.subject.clone()));
@@ -219,6 +230,10 @@ fn unknown_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
                 words::list(&names)
             );
             match &top {
+                Some(dn) if faulty => (
+                    format!("{shown} The path ends at \"{}\"; but the chain has faults of its own.", words::name(dn)),
+                    top,
+                ),
                 Some(dn) => (
                     format!("{shown} The path ends at \"{}\", which the client's trust store lacks.", words::name(dn)),
                     top,
@@ -239,13 +254,13 @@ fn unknown_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         words::end(f.end(Role::Server)),
         host(f)
     );
-    Some(on_cert(f, Hit::new(detail, remedy).at(r.mark)).blame(Blame::Client))
+    let hit = on_cert(f, Hit::new(detail, remedy).at(r.mark)).blame(Blame::Client);
+    Some(if faulty { hit.possible().severity(Severity::Warning) } else { hit })
 }
 
 fn self_signed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let certs = chain(f)?;
-    let c = leaf(certs)?;
-    if !judge_chain(certs).self_signed {
+    let c = own(f)?;
+    if !relations(f)?.self_signed {
         return None;
     }
     let detail = format!("The server's only certificate is {}: it vouches for itself.", words::cert(c));
@@ -255,7 +270,7 @@ fn self_signed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 /// How the certificate matches what the client called; the second value says what that was.
 fn name_match(f: &FlowFacts) -> Option<(NameMatch, String, bool)> {
-    let c = leaf(chain(f)?)?;
+    let c = own(f)?;
     match f.server_name() {
         Some(n) => {
             let name = text::escape_bytes(n);
@@ -271,7 +286,7 @@ fn name_match(f: &FlowFacts) -> Option<(NameMatch, String, bool)> {
 
 fn hostname(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (how, called, by_name) = name_match(f)?;
-    let c = leaf(chain(f)?)?;
+    let c = own(f)?;
     if how != NameMatch::Mismatch || (!c.has_host_san() && !c.common_names.is_empty() && !by_name) {
         return None;
     }
@@ -301,7 +316,7 @@ fn hostname(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 }
 
 fn cn_only(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let c = leaf(chain(f)?)?;
+    let c = own(f)?;
     if c.has_host_san() || c.common_names.is_empty() || !c.problems.is_empty() {
         return None;
     }
@@ -320,7 +335,7 @@ fn cn_only(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let refused = of_server(f).filter(|r| r.alert == Some(AlertDescription::CERTIFICATE_EXPIRED));
-    let Some(certs) = chain(f) else {
+    let Some(c) = own(f) else {
         let r = refused?;
         let detail = format!(
             "{} The certificate itself is encrypted (TLS 1.3), the alert is not.",
@@ -333,36 +348,19 @@ fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         );
         return Some(Hit::new(detail, remedy).at(r.mark).blame(Blame::Server));
     };
-    let at = f.judged_at();
-    let judged_chain = judge_chain(certs);
-    let first = judged_chain.path.iter().filter_map(|i| certs.get(*i)).find_map(|c| match c.validity_at(at) {
-        Validity::Expired { since } => Some((c, since)),
-        _ => None,
-    });
-    let (c, since) = first?;
-    let is_leaf = leaf(certs).is_some_and(|l| l.sha256 == c.sha256);
-    // A root that was sent along and has expired is ignored by whoever has a newer path.
-    if !is_leaf && c.is_self_issued {
-        return None;
-    }
-    let which = if is_leaf { "The certificate" } else { "The intermediate certificate" };
+    let Validity::Expired { since } = c.validity_at(f.judged_at()) else { return None };
     let detail = format!(
-        "{which} {} was valid until {}; the connection is of {}.",
+        "The certificate {} was valid until {}; the connection is of {}.",
         words::cert(c),
         words::date(since),
         words::when(f)
     );
-    let remedy = if is_leaf {
-        "On the server: renew the certificate and reload the server, so that it serves the new one."
-    } else {
-        "On the server: replace the expired intermediate in the chain file by the CA's current one and reload."
-    };
-    let hit = judged(f, Role::Server, Fault::Expired, on_cert(f, Hit::new(detail, remedy)));
-    Some(if is_leaf { hit } else { hit.title("An intermediate certificate that the server sends has expired") })
+    let remedy = "On the server: renew the certificate and reload the server, so that it serves the new one.";
+    Some(judged(f, Role::Server, Fault::Expired, on_cert(f, Hit::new(detail, remedy))))
 }
 
 fn not_yet_valid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let c = leaf(chain(f)?)?;
+    let c = own(f)?;
     let Validity::NotYetValid { until } = c.validity_at(f.judged_at()) else { return None };
     let detail = format!(
         "The certificate {} is valid from {}; the connection is of {}.",
@@ -380,7 +378,7 @@ fn clock_skew(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if certs.iter().any(|c| c.validity_at(f.judged_at()) != Validity::Valid) {
         return None;
     }
-    let c = leaf(certs)?;
+    let c = own(f)?;
     let dates = match (c.not_before, c.not_after) {
         (Some(a), Some(b)) => format!("{} to {}", words::date(a), words::date(b)),
         _ => "unreadable dates".to_owned(),
@@ -396,7 +394,7 @@ fn clock_skew(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 }
 
 fn expiring(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
-    let c = leaf(chain(f)?)?;
+    let c = own(f)?;
     if c.validity_at(f.judged_at()) != Validity::Valid {
         return None;
     }
@@ -416,7 +414,7 @@ fn expiring(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
 }
 
 fn wrong_eku(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let c = leaf(chain(f)?)?;
+    let c = own(f)?;
     if c.allows("serverAuth") {
         return None;
     }
@@ -442,8 +440,7 @@ fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         let remedy = "Look at the client's own error message. Check that it has the root of the server's certificate, that it calls the server by a name in it, and the dates.";
         return Some(Hit::new(detail, remedy).at(alert).at(r.mark).likely().blame(Blame::Either));
     }
-    let seen =
-        chain(f).and_then(leaf).map_or_else(String::new, |c| format!(" The certificate was {}.", words::cert(c)));
+    let seen = own(f).map_or_else(String::new, |c| format!(" The certificate was {}.", words::cert(c)));
     let detail = format!(
         "{}{seen} The server's flight was complete and the client had not answered it.",
         super::refusal::how_it_ended(f, &r)

@@ -130,6 +130,21 @@ pub(super) fn leaf() -> Certificate {
     }
 }
 
+/// A CA.
+pub(super) fn ca(n: u8, subject: &str, issuer: &str) -> Certificate {
+    Certificate {
+        sha256: [n; 32],
+        subject: format!("CN={subject}"),
+        issuer: format!("CN={issuer}"),
+        subject_raw: dn(subject),
+        issuer_raw: dn(issuer),
+        is_self_issued: subject == issuer,
+        basic_constraints: Some((true, None)),
+        subject_alt_names: vec![],
+        ..leaf()
+    }
+}
+
 /// The DER of a Name with one Common Name.
 pub(super) fn dn(cn: &str) -> Box<[u8]> {
     let n = u8::try_from(cn.len()).expect("short");
@@ -142,8 +157,7 @@ pub(super) fn dn(cn: &str) -> Box<[u8]> {
 /// A full server flight of TLS 1.2 with these certificates.
 pub(super) fn server_flight(chain: Vec<Certificate>) -> FlowFacts {
     let mut f = server_hello(0x0303);
-    f.sides[Side::B].certificates =
-        Some(ChainFact { chain: chain.into_iter().map(Arc::new).collect(), omitted: 0, mark: mark(7) });
+    f.sides[Side::B].certificates = Some(ChainFact::new(chain.into_iter().map(Arc::new).collect(), 0, mark(7)));
     f.server_hello_done = Some(mark(8));
     step(&mut f, Side::B, HandshakeType::CERTIFICATE, 7);
     step(&mut f, Side::B, HandshakeType::SERVER_HELLO_DONE, 8);
@@ -165,8 +179,7 @@ pub(super) fn asked(mut f: FlowFacts) -> FlowFacts {
 /// The client has answered with these certificates (none: an empty message) and finished.
 pub(super) fn client_flight(mut f: FlowFacts, chain: Vec<Certificate>) -> FlowFacts {
     let some = !chain.is_empty();
-    f.sides[Side::A].certificates =
-        Some(ChainFact { chain: chain.into_iter().map(Arc::new).collect(), omitted: 0, mark: mark(9) });
+    f.sides[Side::A].certificates = Some(ChainFact::new(chain.into_iter().map(Arc::new).collect(), 0, mark(9)));
     f.sides[Side::A].certificate_verify = some.then_some((mark(9), None));
     f.client_key_exchange = Some(mark(9));
     f.sides[Side::A].ccs = Some(mark(9));

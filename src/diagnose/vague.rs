@@ -1,16 +1,14 @@
 //! Alerts about a certificate that do not say which check failed: the reader gets the checks that fail here, ranked, or
 //! the word that all pass.
 
-use std::sync::Arc;
-
 use super::refusal::{Stage, failed_with, hello_refused, stage};
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
-use crate::facts::FlowFacts;
+use crate::facts::{ChainFact, FlowFacts};
 use crate::flow::Mark;
 use crate::span::Role;
 use crate::text;
 use crate::tls::names::AlertDescription;
-use crate::x509::{Certificate, NameMatch, Validity, judge_chain, match_name};
+use crate::x509::{NameMatch, Validity, match_name};
 
 const VERIFY: &str = "  openssl s_client -connect HOST:PORT -servername NAME -CAfile root.pem -verify_return_error -verify_hostname NAME </dev/null";
 
@@ -78,14 +76,14 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// The certificates of the side that was refused.
-fn refused_chain(f: &FlowFacts, refuser: Role) -> Option<&[Arc<Certificate>]> {
-    f.of(refuser.other()).certificates.as_ref().map(|c| c.chain.as_slice()).filter(|c| !c.is_empty())
+fn refused_chain(f: &FlowFacts, refuser: Role) -> Option<&ChainFact> {
+    f.of(refuser.other()).certificates.as_ref().filter(|c| !c.chain.is_empty())
 }
 
 /// What fails or may fail, in the order of likelihood, as sentences.
 fn candidates(f: &FlowFacts, refuser: Role) -> String {
     let owner = refuser.other();
-    let Some(certs) = refused_chain(f, refuser) else {
+    let Some(sent) = refused_chain(f, refuser) else {
         return if f.is_tls13() {
             format!(
                 " The {owner}'s certificate is encrypted (TLS 1.3): check its names, dates, issuer and purpose at the {owner}."
@@ -94,8 +92,8 @@ fn candidates(f: &FlowFacts, refuser: Role) -> String {
             String::new()
         };
     };
-    let Some(leaf) = super::server_cert::leaf(certs) else { return String::new() };
-    let j = judge_chain(certs);
+    let Some(leaf) = sent.leaf() else { return String::new() };
+    let (certs, j) = (&sent.chain, sent.relations());
     let mut found: Vec<String> = Vec::new();
     match leaf.validity_at(f.judged_at()) {
         Validity::Expired { since } => found.push(format!("it expired on {}", words::date(since))),
@@ -116,6 +114,24 @@ fn candidates(f: &FlowFacts, refuser: Role) -> String {
         found.push("it is self-signed".to_owned());
     } else if let Some(top) = &j.missing_issuer {
         found.push(format!("its path ends at \"{}\", which the {refuser} may not trust", words::name(top)));
+    }
+    if let Some(c) = j
+        .path
+        .iter()
+        .skip(1)
+        .filter_map(|i| certs.get(*i))
+        .find(|c| !c.is_self_issued && matches!(c.validity_at(f.judged_at()), Validity::Expired { .. }))
+    {
+        found.push(format!("the intermediate {} has expired", words::cert(c)));
+    }
+    if [&j.not_ca, &j.cannot_sign, &j.path_len_exceeded].iter().any(|l| !l.is_empty()) {
+        found.push("a CA of its chain may not issue what it issued".to_owned());
+    }
+    if !j.aki_ski_mismatch.is_empty() || !j.issuer_name_differs.is_empty() {
+        found.push("the CA sent along is not the one that issued it".to_owned());
+    }
+    if certs.iter().any(|c| !c.unknown_critical.is_empty()) {
+        found.push("it has critical extensions that few programs know".to_owned());
     }
     if leaf.key.is_weak() {
         found.push("its key is small".to_owned());

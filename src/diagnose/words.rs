@@ -1,6 +1,7 @@
 //! Values of a flow as words for a finding. Everything that leaves here is safe to print.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::facts::FlowFacts;
 use crate::flow::{Endpoint, Mark};
@@ -154,6 +155,12 @@ pub(super) fn cert(c: &Certificate) -> String {
     } else {
         format!("\"{}\" (issued by \"{}\")", name(&c.subject), name(&c.issuer))
     }
+}
+
+/// Some certificates of a list.
+pub(super) fn certs(all: &[Arc<Certificate>], which: &[usize]) -> String {
+    let names: Vec<String> = which.iter().filter_map(|i| all.get(*i)).map(|c| cert(c)).collect();
+    list(&names)
 }
 
 /// A distinguished name, cut when it is endless, or a word for an empty one.

@@ -328,7 +328,7 @@ impl Collector<'_> {
             && let Some(der) = slice(m.bytes, span).filter(|d| !d.is_empty())
         {
             let chain = vec![self.certificates.get(der)];
-            f.sides[side].certificates.get_or_insert(ChainFact { chain, omitted: 0, mark: m.mark });
+            f.sides[side].certificates.get_or_insert(ChainFact::new(chain, 0, m.mark));
         }
         let placed = Box::new(Placed { message: hello.clone(), mark: m.mark, side, frames });
         if hello.hello_retry {
@@ -345,7 +345,7 @@ impl Collector<'_> {
         }
         let ders = c.entries.iter().filter_map(|s| slice(m.bytes, *s));
         let chain = ders.map(|der| self.certificates.get(der)).collect();
-        self.facts.sides[side].certificates = Some(ChainFact { chain, omitted: c.omitted, mark: m.mark });
+        self.facts.sides[side].certificates = Some(ChainFact::new(chain, c.omitted, m.mark));
     }
 
     fn request(&mut self, r: &CertificateRequest, m: &Message<'_>) {

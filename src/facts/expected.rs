@@ -197,7 +197,7 @@ mod tests {
         f.server_hello_done = Some(at(6));
         f.certificate_request = Some(Box::default());
         assert_eq!(said(&f).first().unwrap(), "client: certificate client_key_exchange ChangeCipherSpec finished");
-        f.sides[Side::A].certificates = Some(crate::facts::ChainFact { chain: Vec::new(), omitted: 0, mark: at(8) });
+        f.sides[Side::A].certificates = Some(crate::facts::ChainFact::new(Vec::new(), 0, at(8)));
         f.client_key_exchange = Some(at(8));
         f.sides[Side::A].ccs = Some(at(8));
         f.sides[Side::A].after_ccs = Some(at(8));

@@ -11,7 +11,7 @@ mod outcome;
 mod seen;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
@@ -23,7 +23,7 @@ use crate::tls::names::{
 };
 use crate::tls::{Anomaly, Start};
 use crate::upgrade::Plain;
-use crate::x509::{Certificate, OcspResponse};
+use crate::x509::{Certificate, Chain, OcspResponse, judge_chain};
 
 pub use client_auth::{ClientAuth, ClientCertificate};
 pub use collect::Collector;
@@ -129,6 +129,25 @@ pub struct ChainFact {
     pub omitted: usize,
     /// When the message was complete.
     pub mark: Mark,
+    /// How they relate, once somebody asked.
+    relations: OnceLock<Box<Chain>>,
+}
+
+impl ChainFact {
+    /// Of the certificates as sent.
+    pub fn new(chain: Vec<Arc<Certificate>>, omitted: usize, mark: Mark) -> Self {
+        Self { chain, omitted, mark, relations: OnceLock::new() }
+    }
+
+    /// How the certificates relate.
+    pub fn relations(&self) -> &Chain {
+        self.relations.get_or_init(|| Box::new(judge_chain(&self.chain)))
+    }
+
+    /// The end-entity certificate.
+    pub fn leaf(&self) -> Option<&Certificate> {
+        self.chain.get(self.relations().leaf).or_else(|| self.chain.first()).map(AsRef::as_ref)
+    }
 }
 
 /// The parameters of a key exchange and the signature over them and both randoms (RFC 5246, section 7.4.3).
@@ -473,6 +492,22 @@ impl FlowFacts {
         match self.blind(Role::Server) {
             Some(why) => Seen::Unknown(why),
             // It comes before ServerHelloDone or not at all.
+            None if self.server_hello_done.is_some() => Seen::No,
+            None => Seen::Unknown(Why::NotYet),
+        }
+    }
+
+    /// A stapled OCSP response (RFC 6066, section 8); it stands between Certificate and ServerHelloDone or not at all.
+    pub fn stapled(&self) -> Seen<Mark> {
+        let status = |m: &&MessageFact| m.kind == MessageKind::Handshake(HandshakeType::CERTIFICATE_STATUS);
+        if let Some(m) = self.messages.iter().find(status) {
+            return Seen::Yes(m.mark);
+        }
+        if self.is_tls13() {
+            return Seen::Unknown(Why::Encrypted);
+        }
+        match self.blind(Role::Server) {
+            Some(why) => Seen::Unknown(why),
             None if self.server_hello_done.is_some() => Seen::No,
             None => Seen::Unknown(Why::NotYet),
         }

@@ -94,7 +94,7 @@ fn with_server_flight() -> FlowFacts {
     f.server_hello = Some(Box::new(Placed { message, mark: mark(6, 5), side: Side::B, frames: Default::default() }));
     f.server_key_exchange =
         Some((mark(6, 5), ServerKeyExchange { group: Some(NamedGroup::X25519), ..ServerKeyExchange::default() }));
-    f.sides[Side::B].certificates = Some(ChainFact { chain: vec![certificate()], omitted: 0, mark: mark(6, 5) });
+    f.sides[Side::B].certificates = Some(ChainFact::new(vec![certificate()], 0, mark(6, 5)));
     f.server_hello_done = Some(mark(6, 5));
     f
 }
@@ -308,7 +308,7 @@ fn client_authentication_in_clear() {
         }));
         f
     };
-    let chain = |chain| Some(ChainFact { chain, omitted: 0, mark: mark(8, 8) });
+    let chain = |chain| Some(ChainFact::new(chain, 0, mark(8, 8)));
 
     let f = of(asked(), Outcome::Failed);
     assert_eq!(f["client_auth"]["certificate"], "unanswered");

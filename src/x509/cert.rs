@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::span::Timestamp;
 use crate::{limits, text};
 
+use super::constraints::NameConstraints;
 use super::der::{Der, INTEGER, SEQUENCE, Tlv, context_constructed};
 use super::extension;
 use super::key::{self, PublicKey};
@@ -74,7 +75,10 @@ pub struct Certificate {
     /// It demands a stapled OCSP response (RFC 7633, status_request).
     pub must_staple: bool,
     /// It restricts the names that certificates below it may have.
-    pub has_name_constraints: bool,
+    pub name_constraints: Option<NameConstraints>,
+    /// Its policies say that it was issued under the rules of the CA/Browser Forum for public web servers
+    /// (2.23.140.1.1 and 2.23.140.1.2): a CA that browsers trust, or one that imitates it.
+    pub is_public: bool,
     /// Critical extensions that are not known here, dotted.
     pub unknown_critical: Vec<String>,
     /// Subject and issuer are the same name.
@@ -376,6 +380,11 @@ impl Certificate {
     /// Whether the key may serve a purpose (`serverAuth`, `clientAuth`): no extended key usage allows all.
     pub fn allows(&self, purpose: &str) -> bool {
         self.extended_key_usage.as_ref().is_none_or(|l| l.iter().any(|p| p == purpose || p == "anyExtendedKeyUsage"))
+    }
+
+    /// True for a serial number below zero (RFC 5280, section 4.1.2.2 wants a positive one).
+    pub fn serial_is_negative(&self) -> bool {
+        self.serial.bytes().next().is_some_and(|digit| matches!(digit, b'8'..=b'9' | b'a'..=b'f'))
     }
 
     /// True when alternative names hold one that a host can be matched with (DNS or IP); then the common name is

@@ -35,6 +35,8 @@ pub struct Chain {
     pub aki_ski_mismatch: Vec<(usize, usize)>,
     /// Certificate and issuer of which the names are equal as text only: some peers compare bytes.
     pub name_encoding_differs: Vec<(usize, usize)>,
+    /// Certificate and, elsewhere in the list, a CA that has the key its issuer must have, and another name.
+    pub issuer_name_differs: Vec<(usize, usize)>,
     /// Issuers on the path that are no CA by their basic constraints.
     pub not_ca: Vec<usize>,
     /// Issuers on the path whose key usage does not allow to sign certificates.
@@ -121,6 +123,7 @@ pub fn judge_chain(certs: &[Arc<Certificate>]) -> Chain {
     chain.root_included = (path.len() > 1 && top_is_root).then(|| links.position(top));
     if !top_is_root && !chain.circular {
         chain.missing_issuer = distinct.get(top).map(|(_, c)| c.issuer.clone());
+        chain.issuer_name_differs.extend(links.by_key(top).map(|i| (links.position(top), links.position(i))));
     }
     chain.leaf = links.position(leaf);
     chain.path = path.iter().map(|p| links.position(*p)).collect();
@@ -174,6 +177,13 @@ impl Links<'_> {
             }
         }
         best
+    }
+
+    /// The first certificate whose key identifier is the one that `child` says its issuer has.
+    fn by_key(&self, child: usize) -> Option<usize> {
+        let wanted = self.cert(child)?.authority_key_id.as_ref()?;
+        let is = |i: &usize| *i != child && self.cert(*i).is_some_and(|c| c.subject_key_id.as_ref() == Some(wanted));
+        (0..self.certs.len()).find(is)
     }
 
     fn is_root(&self, i: usize) -> bool {
@@ -313,6 +323,16 @@ mod tests {
         assert_eq!((c.path, c.aki_ski_mismatch), (vec![0, 2], vec![]));
         let c = judge(&[&leaf, &wrong]);
         assert_eq!((c.path, c.aki_ski_mismatch), (vec![0, 1], vec![(0, 1)]));
+    }
+
+    #[test]
+    fn an_issuer_of_the_right_key_and_another_name() {
+        let (mut leaf, mut ca) = (cert(1, "a", "Old name", false), cert(2, "New name", "R", true));
+        leaf.authority_key_id = Some("01".into());
+        ca.subject_key_id = Some("01".into());
+        assert_eq!(judge(&[&leaf, &ca]).issuer_name_differs, [(0, 1)]);
+        ca.subject_key_id = Some("02".into());
+        assert_eq!(judge(&[&leaf, &ca]).issuer_name_differs, []);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::reader::{DecodeError, DecodeErrorKind, Decoded};
 use crate::{limits, text};
 
 use super::cert::{Certificate, KeyUsage};
+use super::constraints::NameConstraints;
 use super::der::{
     self, BIT_STRING, BOOLEAN, Der, INTEGER, OCTET_STRING, OID, SEQUENCE, Tlv, context, context_constructed,
 };
@@ -27,7 +28,7 @@ const EXTENSIONS: &[(Oid, (&str, Read))] = &[
     (oid("2.5.29.17"), ("subjectAltName", subject_alt_name)),
     (oid("1.3.6.1.5.5.7.1.1"), ("authorityInfoAccess", authority_info_access)),
     (oid("2.5.29.31"), ("cRLDistributionPoints", crl_distribution_points)),
-    (oid("2.5.29.32"), ("certificatePolicies", nothing)),
+    (oid("2.5.29.32"), ("certificatePolicies", policies)),
     (oid("1.3.6.1.4.1.11129.2.4.2"), ("signedCertificateTimestampList", sct_list)),
     (oid("1.3.6.1.4.1.11129.2.4.3"), ("ctPoison", poison)),
     (oid("1.3.6.1.5.5.7.1.24"), ("tlsFeature", tls_feature)),
@@ -225,9 +226,19 @@ fn tls_feature(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
     d.end("Features")
 }
 
-fn name_constraints(_: Der<'_>, c: &mut Certificate) -> Decoded<()> {
-    c.has_name_constraints = true;
+fn name_constraints(d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
+    c.name_constraints = Some(NameConstraints::read(d)?);
     Ok(())
+}
+
+/// Policies of the CA/Browser Forum: 2.23.140.1.1 (extended validation) and the arc 2.23.140.1.2.
+fn policies(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
+    let mut list = d.expect("certificatePolicies", SEQUENCE)?.inside();
+    while !list.is_empty() {
+        let policy = list.expect("PolicyInformation", SEQUENCE)?.inside().expect("policyIdentifier", OID)?.content;
+        c.is_public |= policy == [0x67, 0x81, 0x0c, 1, 1] || policy.starts_with(&[0x67, 0x81, 0x0c, 1, 2]);
+    }
+    d.end("certificatePolicies")
 }
 
 #[cfg(test)]
@@ -299,7 +310,7 @@ mod tests {
             (vec!["http://ocsp.example".into()], vec!["http://ca.example\\u{1b}".into()])
         );
         assert_eq!(c.crl_urls, ["http://crl.example/a", "ldap://b"]);
-        assert_eq!((c.scts, c.must_staple, c.is_precertificate, c.has_name_constraints), (2, true, true, true));
+        assert_eq!((c.scts, c.must_staple, c.is_precertificate, c.name_constraints.is_some()), (2, true, true, true));
         assert_eq!(c.unknown_critical, [""; 0]);
     }
 
@@ -314,14 +325,23 @@ mod tests {
             let kind = damaged[n][4..4 + kind_len].to_vec();
             damaged[n] = any(&kind, false, &[0x30, 9, 1]);
             let c = cert(&damaged);
-            // poison and nameConstraints are facts by their presence.
-            assert_eq!(c.problems.len(), usize::from(n < 10), "{n} {at} {:?}", c.problems);
+            // poison is a fact by its presence.
+            assert_eq!(c.problems.len(), usize::from(n != 10), "{n} {at} {:?}", c.problems);
             assert_eq!(c.subject_alt_names.is_empty(), n == 5);
             assert_eq!(c.crl_urls.is_empty(), n == 7);
             // And one without any value.
             damaged[n] = tlv(SEQUENCE, &[&tlv(OID, &[&kind])]);
             assert_eq!(cert(&damaged).problems.len(), 1, "{n}");
         }
+    }
+
+    #[test]
+    fn policies_of_public_authorities() {
+        // 2.23.140.1.2.1 (domain validated) and 2.23.140.1.3 (code signing).
+        let policy = |oid: &[u8]| ce(32, false, &tlv(SEQUENCE, &[&tlv(SEQUENCE, &[&tlv(OID, &[oid])])]));
+        assert!(cert(&[policy(&[0x67, 0x81, 0x0c, 1, 2, 1])]).is_public);
+        assert!(cert(&[policy(&[0x67, 0x81, 0x0c, 1, 1])]).is_public);
+        assert!(!cert(&[policy(&[0x67, 0x81, 0x0c, 1, 3])]).is_public && !cert(&[]).is_public);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod cache;
 mod cert;
 mod chain;
+mod constraints;
 mod der;
 mod extension;
 mod hostname;
@@ -21,6 +22,7 @@ mod time;
 pub use cache::Cache;
 pub use cert::{Certificate, KeyUsage, Validity};
 pub use chain::{Chain, judge_chain};
+pub use constraints::{NameConstraints, Subtree};
 pub use hostname::{NameMatch, match_name};
 pub use key::{Curve, KeyAlgorithm, PublicKey};
 pub use name::{NameEquality, compare_names, distinguished_name};

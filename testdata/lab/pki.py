@@ -38,6 +38,7 @@ CA = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n
 LEAF = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\nsubjectKeyIdentifier=hash\n"
 AKI = "authorityKeyIdentifier=keyid\n"
 SERVER = LEAF + AKI + f"extendedKeyUsage=serverAuth\nsubjectAltName={SERVER_NAMES}\n"
+SERVER_EC = SERVER.replace(",keyEncipherment", "")
 CLIENT = LEAF + AKI + "extendedKeyUsage=clientAuth\n"
 
 RSA, RSA1024 = ["rsa", "-pkeyopt", "rsa_keygen_bits:2048"], ["rsa", "-pkeyopt", "rsa_keygen_bits:1024"]
@@ -63,6 +64,29 @@ CERTIFICATES = {
     "server-rsa1024": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER, RSA1024, VALID, []),
     "server-sha1": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER, RSA, VALID, ["-md", "sha1"]),
     "server-revoked": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER, RSA, VALID, []),
+    "no-deeper": (f"{LAB}/CN=Lab CA without further CAs", "root", CA.replace("CA:TRUE", "CA:TRUE,pathlen:0") + AKI, RSA, VALID, []),
+    "too-deep": (f"{LAB}/CN=Lab CA below it", "no-deeper", CA + AKI, P256, VALID, []),
+    "no-sign": (f"{LAB}/CN=Lab CA that may not sign", "root", CA.replace("keyCertSign,", "") + AKI, P256, VALID, []),
+    "old-intermediate": (f"{LAB}/CN=Lab Expired CA", "root", CA + AKI, P256, EXPIRED, []),
+    "corp-only": (f"{LAB}/CN=Lab CA for corp.example", "root",
+                  CA + AKI + "nameConstraints=critical,permitted;DNS:corp.example\n", P256, VALID, []),
+    "renewed": (f"{LAB}/CN=Lab Renewed CA", "root", CA + AKI, P256, VALID, []),
+    "renewed-again": (f"{LAB}/CN=Lab Renewed CA", "root", CA + AKI, P256, VALID, []),
+    "server-too-deep": (f"{LAB}/CN=tls-server.local", "too-deep", SERVER_EC, P256, VALID, []),
+    "server-no-sign": (f"{LAB}/CN=tls-server.local", "no-sign", SERVER_EC, P256, VALID, []),
+    "server-old-intermediate": (f"{LAB}/CN=tls-server.local", "old-intermediate", SERVER_EC, P256, VALID, []),
+    "server-not-corp": (f"{LAB}/CN=tls-server.local", "corp-only", SERVER_EC, P256, VALID, []),
+    "server-renewed": (f"{LAB}/CN=tls-server.local", "renewed", SERVER_EC, P256, VALID, []),
+    "server-critical": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER_EC + "1.3.6.1.4.1.32473.1=critical,ASN1:NULL\n", P256,
+                        VALID, []),
+    "server-is-ca": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER_EC.replace("CA:FALSE", "CA:TRUE"), P256, VALID, []),
+    "server-odd": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER.replace(SERVER_NAMES, "DNS:*.local,DNS:192.0.2.9"),
+                   ["rsa", "-pkeyopt", "rsa_keygen_bits:2048", "-pkeyopt", "rsa_keygen_pubexp:3"], VALID, []),
+    "server-must-staple": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER_EC + "tlsfeature=status_request\n", P256, VALID, []),
+    "server-ocsp": (f"{LAB}/CN=tls-server.local", "intermediate",
+                    SERVER_EC + "authorityInfoAccess=OCSP;URI:http://ocsp.example/\n", P256, VALID, []),
+    "server-public": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER_EC + "certificatePolicies=2.23.140.1.2.1\n", P256,
+                      VALID, []),
     "client": (f"{LAB}/CN=client-1", "client-ca", CLIENT, RSA, VALID, []),
     "client-ec": (f"{LAB}/CN=client-2", "client-ca", CLIENT, P256, VALID, []),
     "client-wrong-ca": ("/O=Somebody Else (test only)/CN=client-1", "other-ca", CLIENT, RSA, VALID, []),
