@@ -13,7 +13,7 @@ use crate::upgrade::Plain;
 const CONNECT: &str = "  openssl s_client -connect HOST:PORT -servername NAME -msg </dev/null";
 
 /// `encrypted_server_name`, of the drafts before Encrypted Client Hello.
-const ENCRYPTED_SERVER_NAME: u16 = 0xffce;
+pub(super) const ENCRYPTED_SERVER_NAME: u16 = 0xffce;
 
 /// A server that did not answer for so long did not answer.
 const SILENCE_US: u64 = 1_000_000;

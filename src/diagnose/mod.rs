@@ -21,6 +21,7 @@ mod key_exchange;
 mod malformed;
 mod negotiation;
 mod over_http;
+mod offer;
 mod page;
 mod peer_error;
 mod proxy;
@@ -310,6 +311,7 @@ const FAMILIES: &[&[Rule]] = &[
     wrong_protocol::RULES,
     proxy::RULES,
     hello::RULES,
+    offer::RULES,
     negotiation::RULES,
     peer_error::RULES,
     version::RULES,

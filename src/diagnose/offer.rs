@@ -1,0 +1,467 @@
+//! What a ClientHello offers: fields that must not be so, obsolete versions, weak suites, what hides or protects.
+
+use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
+use crate::facts::{FlowFacts, Placed};
+use crate::flow::Mark;
+use crate::span::Role;
+use crate::tls::AnomalyKind;
+use crate::tls::handshake::ClientHello;
+use crate::tls::names::{AlertDescription, CipherSuite, HandshakeType, NamedGroup, ProtocolVersion};
+
+const TRACE: &str = "  openssl s_client -connect HOST:PORT -servername NAME -trace </dev/null";
+const CLEAR: &str = "Certain: the ClientHello was read in clear.";
+const UPDATE: &str = "Update the client's TLS library: OpenSSL 1.1.1, Java 8u261, GnuTLS 3.6.5, Go 1.13 and Windows 11 or Server 2022 speak TLS 1.3. Where only the setting is old: OpenSSL MaxProtocol, Java jdk.tls.client.protocols and jdk.tls.disabledAlgorithms, Kafka ssl.enabled.protocols, curl --tls-max.";
+
+pub(super) const RULES: &[Rule] = &[
+    new(
+        "legacy-version-bad",
+        Severity::Warning,
+        41,
+        "A TLS 1.3 hello has the wrong number in its old version field",
+        page(
+            "A hello of TLS 1.3 must carry 0x0303 (TLS 1.2) as legacy_version; this one has another number.",
+            "A bug in the TLS library, or a device that rewrites hellos. Some servers and middleboxes refuse it with protocol_version.",
+            CLEAR,
+            "Update the TLS library of the side that sent it; look for a device between.",
+            TRACE,
+            "RFC 8446, sections 4.1.2 and 4.1.3",
+        ),
+        legacy_version,
+    ),
+    new(
+        "compression-offered",
+        Severity::Info,
+        41,
+        "The client offers TLS compression",
+        page(
+            "The ClientHello lists a compression method besides null.",
+            "Compression before encryption gives secrets away (CRIME); a TLS 1.3 server must refuse such a hello with illegal_parameter. Only clients of before 2013 offer it.",
+            CLEAR,
+            "Update the client, or switch compression off in it (OpenSSL: SSL_OP_NO_COMPRESSION, the default since 1.1.0).",
+            TRACE,
+            "RFC 8446, section 4.1.2; RFC 9325, section 3.3",
+        ),
+        compression,
+    ),
+    new(
+        "null-compression-missing",
+        Severity::Warning,
+        41,
+        "The ClientHello does not offer to go without compression",
+        page(
+            "The list of compression methods lacks null (0), which every ClientHello must contain.",
+            "A bug in the client or a scanner; servers refuse with illegal_parameter or decode_error.",
+            CLEAR,
+            "Update the client's TLS library.",
+            TRACE,
+            "RFC 5246, section 7.4.1.2; RFC 8446, section 4.1.2",
+        ),
+        null_compression,
+    ),
+    new(
+        "sslv3-offered-max",
+        Severity::Warning,
+        0,
+        "The client offers nothing newer than SSL 3.0",
+        page(
+            "SSL 3.0 is the highest version in the ClientHello.",
+            "SSL 3.0 is broken (POODLE) and forbidden; nearly no server takes it. The client is of before 2000, or set so.",
+            CLEAR,
+            UPDATE,
+            TRACE,
+            "RFC 7568",
+        ),
+        |f, _| highest(f, ProtocolVersion::SSL3),
+    ),
+    new(
+        "tls10-max-client",
+        Severity::Warning,
+        0,
+        "The client offers nothing newer than TLS 1.0",
+        page(
+            "TLS 1.0 is the highest version in the ClientHello.",
+            "TLS 1.0 is deprecated and switched off on most servers: Java 7, OpenSSL 1.0.0, .NET before 4.6, Windows 7 without its update, old appliances.",
+            CLEAR,
+            UPDATE,
+            TRACE,
+            "RFC 8996",
+        ),
+        |f, _| highest(f, ProtocolVersion::TLS10),
+    ),
+    new(
+        "tls11-max-client",
+        Severity::Warning,
+        0,
+        "The client offers nothing newer than TLS 1.1",
+        page(
+            "TLS 1.1 is the highest version in the ClientHello.",
+            "TLS 1.1 is deprecated and switched off on most servers. No library stops there by itself: the client is set so.",
+            CLEAR,
+            UPDATE,
+            TRACE,
+            "RFC 8996",
+        ),
+        |f, _| highest(f, ProtocolVersion::TLS11),
+    ),
+    new(
+        "weak-cipher-offered",
+        Severity::Info,
+        0,
+        "The client offers weak cipher suites",
+        page(
+            "The ClientHello lists suites without encryption (NULL) or authentication (anonymous), export suites, RC4, DES or 3DES.",
+            "A server that takes one makes the connection worthless. They come from old defaults or from a list such as ALL.",
+            CLEAR,
+            "Take them out of the client's list: OpenSSL -cipher 'DEFAULT:!aNULL:!eNULL:!3DES:!RC4', curl --ciphers, Java jdk.tls.disabledAlgorithms, GnuTLS priority NORMAL.",
+            "  openssl ciphers -v 'DEFAULT'\n  openssl s_client -connect HOST:PORT -trace </dev/null",
+            "RFC 9325, section 4.1",
+        ),
+        weak,
+    ),
+    new(
+        "esni-obsolete",
+        Severity::Info,
+        0,
+        "The client hides the server name in an obsolete way (ESNI)",
+        page(
+            "The ClientHello has the extension encrypted_server_name (0xffce) of the drafts before Encrypted Client Hello.",
+            "No server supports it any more, and some firewalls drop such connections. Firefox up to 84 sent it.",
+            CLEAR,
+            "Update the client; take network.security.esni.enabled out of Firefox's settings.",
+            TRACE,
+            "draft-ietf-tls-esni-06; RFC 9849",
+        ),
+        esni,
+    ),
+    new(
+        "ech-offered",
+        Severity::Info,
+        0,
+        "The ClientHello may hide another one (Encrypted Client Hello)",
+        page(
+            "The ClientHello has the extension encrypted_client_hello.",
+            "When it is real, the server name in clear is that of the provider and the wanted name is encrypted. Chrome and Firefox send a dummy (GREASE) to all other servers, which looks the same on purpose.",
+            "Read in clear; whether it is real cannot be told without keys.",
+            "Nothing. When connections fail with ech_required, publish the server's present ECHConfigList in its HTTPS record.",
+            "  dig +short HOST HTTPS   (ech= is the configuration)",
+            "RFC 9849, sections 5 and 6.2",
+        ),
+        ech,
+    ),
+    new(
+        "ech-accepted",
+        Severity::Info,
+        0,
+        "The server seems to have taken the encrypted ClientHello",
+        page(
+            "The HelloRetryRequest has the extension encrypted_client_hello.",
+            "The server name in clear is then not the one that was wanted.",
+            "Likely: a server that does not take it may answer with random bytes, to look the same.",
+            "Nothing.",
+            "  curl --ech true --doh-url https://RESOLVER/dns-query -v https://HOST/",
+            "RFC 9849, sections 7.2.1 and 10.10.4",
+        ),
+        ech_accepted,
+    ),
+    new(
+        "pq-selected",
+        Severity::Info,
+        0,
+        "The key exchange resists quantum computers",
+        page(
+            "Client and server agreed on a post-quantum group, alone or together with a classical one.",
+            "What is recorded today cannot be decrypted by a quantum computer later.",
+            "Read from the hellos in clear.",
+            "Nothing.",
+            "  openssl s_client -connect HOST:PORT -groups X25519MLKEM768 -brief </dev/null   (OpenSSL 3.5)",
+            "draft-ietf-tls-ecdhe-mlkem; FIPS 203",
+        ),
+        pq_selected,
+    ),
+    new(
+        "pq-offered-not-selected",
+        Severity::Info,
+        0,
+        "The server did not take the client's post-quantum group",
+        page(
+            "The client offers a post-quantum group and the server chose a classical one.",
+            "What is recorded today may be decrypted by a quantum computer later. The client's large key share was sent for nothing.",
+            "Read from the hellos in clear.",
+            "Update the server's TLS library (OpenSSL 3.5, Go 1.24, BoringSSL, rustls) and enable the group: nginx ssl_ecdh_curve X25519MLKEM768:X25519, Apache SSLOpenSSLConfCmd Groups, Envoy ecdh_curves.",
+            "  openssl s_client -connect HOST:PORT -groups X25519MLKEM768 -brief </dev/null   (OpenSSL 3.5)",
+            "draft-ietf-tls-ecdhe-mlkem; FIPS 203",
+        ),
+        pq_refused,
+    ),
+];
+
+/// The first ClientHello in TLS's own format, if all of it could be read.
+fn whole(f: &FlowFacts) -> Option<&Placed<ClientHello>> {
+    let h = f.client_hello.as_deref().filter(|h| !h.message.ssl2_format)?;
+    let broken = f
+        .anomalies
+        .iter()
+        .any(|(side, a)| *side == h.side && matches!(a.kind, AnomalyKind::Undecodable(HandshakeType::CLIENT_HELLO, _)));
+    (!broken).then_some(h)
+}
+
+/// A fault of the ClientHello: likely the cause when the server refused the hello in a way that fits, else only true.
+fn fault(f: &FlowFacts, at: Mark, detail: String, remedy: &str) -> Hit {
+    let fits = [
+        AlertDescription::ILLEGAL_PARAMETER,
+        AlertDescription::DECODE_ERROR,
+        AlertDescription::PROTOCOL_VERSION,
+        AlertDescription::HANDSHAKE_FAILURE,
+    ];
+    let refused = fits.iter().find_map(|d| Some((*d, super::refusal::hello_refused(f, *d)?)));
+    let mut hit = Hit::new(detail, remedy).at(at).blame(Blame::Client);
+    let Some((d, mark)) = refused else { return hit.beside() };
+    hit.detail.push(' ');
+    hit.detail.push_str(&words::alert_sentence(Role::Server, d, mark));
+    hit.at(mark).severity(Severity::Error).likely()
+}
+
+fn legacy_version(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let is_bad = |v: u16| v != ProtocolVersion::TLS12.0;
+    let h = whole(f)?;
+    let m = &h.message;
+    if m.extensions.supported_versions.contains(&ProtocolVersion::TLS13.0) && is_bad(m.legacy_version) {
+        let detail = format!(
+            "The ClientHello in frame {} offers {} and has legacy_version 0x{:04x} instead of 0x0303.",
+            h.mark.frame,
+            words::offered_versions(m),
+            m.legacy_version
+        );
+        return Some(fault(f, h.mark, detail, "On the client: update its TLS library."));
+    }
+    let sh = f.server_hello.as_ref().or(f.hello_retry.as_ref())?;
+    let tls13 = sh.message.version() == ProtocolVersion::TLS13;
+    (tls13 && is_bad(sh.message.legacy_version)).then(|| {
+        let detail = format!(
+            "The ServerHello in frame {} chooses TLS 1.3 and has legacy_version 0x{:04x} instead of 0x0303.",
+            sh.mark.frame, sh.message.legacy_version
+        );
+        super::server_hello::broken(f, sh.mark, detail)
+    })
+}
+
+fn compression(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = whole(f)?;
+    let methods: Vec<String> =
+        h.message.compression_methods.iter().filter(|m| **m != 0).map(|m| format!("{m}")).collect();
+    if methods.is_empty() {
+        return None;
+    }
+    let detail = format!("The ClientHello in frame {} offers compression method {}.", h.mark.frame, methods.join(", "));
+    Some(fault(f, h.mark, detail, "On the client: switch TLS compression off, or update its TLS library."))
+}
+
+fn null_compression(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = whole(f)?;
+    let methods = &h.message.compression_methods;
+    if methods.is_empty() || methods.contains(&0) {
+        return None;
+    }
+    let detail =
+        format!("The compression methods of the ClientHello in frame {} are {methods:?}, without 0.", h.mark.frame);
+    Some(fault(f, h.mark, detail, "On the client: update its TLS library."))
+}
+
+fn highest(f: &FlowFacts, version: ProtocolVersion) -> Option<Hit> {
+    let h = f.client_hello.as_ref().filter(|_| f.highest_offered() == Some(version))?;
+    // A client that lowered its offer on purpose says so.
+    if h.message.cipher_suites.contains(&CipherSuite::TLS_FALLBACK_SCSV.0) {
+        return None;
+    }
+    let detail = format!("The ClientHello in frame {} offers {}.", h.mark.frame, words::offered_versions(&h.message));
+    Some(
+        Hit::new(detail, "On the client: update its TLS library, or raise the version in its settings.")
+            .at(h.mark)
+            .blame(Blame::Client),
+    )
+}
+
+fn weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    type Kind = (&'static str, fn(CipherSuite) -> bool);
+    const KINDS: &[Kind] = &[
+        ("without encryption", CipherSuite::is_null),
+        ("anonymous", CipherSuite::is_anon),
+        ("export", CipherSuite::is_export),
+        ("RC4", CipherSuite::is_rc4),
+        ("DES", CipherSuite::is_des),
+        ("3DES", CipherSuite::is_3des),
+    ];
+    let h = f.client_hello.as_ref()?;
+    let suites: Vec<CipherSuite> =
+        h.message.cipher_suites.iter().map(|s| CipherSuite(*s)).filter(|s| s.attributes().is_some()).collect();
+    let kinds: Vec<String> = KINDS
+        .iter()
+        .filter_map(|(name, is)| {
+            let all: Vec<u16> = suites.iter().filter(|s| is(**s)).map(|s| s.0).collect();
+            let first = all.first()?;
+            Some(format!(
+                "{name} ({}, such as {})",
+                words::count(all.len() as u64, "suite"),
+                words::suite(CipherSuite(*first))
+            ))
+        })
+        .collect();
+    if kinds.is_empty() {
+        return None;
+    }
+    let detail = format!("The ClientHello in frame {} offers suites that are {}.", h.mark.frame, kinds.join(", "));
+    Some(Hit::new(detail, "On the client: take them out of its list of cipher suites.").at(h.mark).blame(Blame::Client))
+}
+
+fn esni(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = f
+        .client_hello
+        .as_ref()
+        .filter(|h| h.message.extensions.types.contains(&super::hello::ENCRYPTED_SERVER_NAME))?;
+    let detail = format!("The ClientHello in frame {} has encrypted_server_name (0xffce).", h.mark.frame);
+    Some(Hit::new(detail, "On the client: update it, or switch ESNI off.").at(h.mark).blame(Blame::Client))
+}
+
+fn ech(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = f.client_hello.as_ref().filter(|h| h.message.extensions.encrypted_client_hello)?;
+    let name = words::server_name(f).map_or_else(|| "no server name".to_owned(), |n| format!("the server name {n}"));
+    let detail = format!(
+        "The ClientHello in frame {} has {name} in clear and an encrypted_client_hello, which may hold another name or nothing (GREASE).",
+        h.mark.frame
+    );
+    Some(Hit::new(detail, "").at(h.mark).blame(Blame::Nobody))
+}
+
+fn ech_accepted(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let offered = f.client_hello.as_ref()?.message.extensions.encrypted_client_hello;
+    let r = f.hello_retry.as_ref().filter(|r| offered && r.message.extensions.encrypted_client_hello)?;
+    let detail = format!("The HelloRetryRequest in frame {} confirms the encrypted ClientHello.", r.mark.frame);
+    Some(Hit::new(detail, "").at(r.mark).likely().blame(Blame::Nobody))
+}
+
+/// The post-quantum groups that the client offers, and what the server of a TLS 1.3 handshake chose.
+fn post_quantum(f: &FlowFacts) -> Option<(Vec<u16>, NamedGroup, Mark)> {
+    let h = f.client_hello.as_ref()?;
+    let sh = f.server_hello.as_ref().filter(|_| f.is_tls13())?;
+    let offered = h.message.extensions.groups.iter().copied().filter(|g| NamedGroup(*g).is_post_quantum()).collect();
+    Some((offered, f.group()?, sh.mark))
+}
+
+fn pq_selected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let (_, chosen, at) = post_quantum(f)?;
+    chosen.is_post_quantum().then(|| {
+        let detail = format!("The key exchange uses {}.", words::groups(&[chosen.0]));
+        Hit::new(detail, "").at(at).blame(Blame::Nobody)
+    })
+}
+
+fn pq_refused(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let (offered, chosen, at) = post_quantum(f)?;
+    if offered.is_empty() || chosen.is_post_quantum() {
+        return None;
+    }
+    let detail =
+        format!("The client offers {}; the server chose {}.", words::groups(&offered), words::groups(&[chosen.0]));
+    let remedy = "On the server: update its TLS library and enable X25519MLKEM768 (nginx: ssl_ecdh_curve X25519MLKEM768:X25519, with OpenSSL 3.5).";
+    Some(Hit::new(detail, remedy).at(at).blame(Blame::Server))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{alert, established, find, hello, leaf, server_flight, server_hello, told};
+    use super::ClientHello;
+    use crate::diagnose::{Confidence, Severity};
+    use crate::facts::FlowFacts;
+    use crate::span::Side;
+
+    fn with(mut f: FlowFacts, change: impl FnOnce(&mut ClientHello)) -> FlowFacts {
+        change(&mut f.client_hello.as_mut().expect("there").message);
+        f
+    }
+
+    fn good() -> FlowFacts {
+        established(server_flight(vec![leaf()]))
+    }
+
+    /// A change of the hello, and the code of what is wrong with it then.
+    type Fault = (fn(&mut ClientHello), &'static str);
+
+    #[test]
+    fn faults_explain_a_refusal_and_are_told_without_one() {
+        let faults: [Fault; 3] = [
+            (|h| h.legacy_version = 0x0301, "legacy-version-bad"),
+            (|h| h.compression_methods = vec![1, 0], "compression-offered"),
+            (|h| h.compression_methods = vec![1], "null-compression-missing"),
+        ];
+        for (change, code) in faults {
+            assert!(find(&good(), code).is_none());
+            let x = find(&with(good(), change), code).expect("told");
+            assert!(x.severity < Severity::Error && !x.explains_failure);
+            let d = told(&alert(with(hello(), change), Side::B, 47));
+            let x = d.findings.iter().find(|x| x.code == code).expect("told");
+            assert_eq!((x.severity, x.confidence, x.explains_failure), (Severity::Error, Confidence::Likely, true));
+        }
+        assert_eq!(told(&alert(with(hello(), |h| h.legacy_version = 0x0301), Side::B, 70)).outcome.name(), "failed");
+    }
+
+    #[test]
+    fn a_server_must_write_the_old_number_too() {
+        let mut f = server_hello(0x0304);
+        assert!(find(&f, "legacy-version-bad").is_none());
+        f.server_hello.as_mut().expect("there").message.legacy_version = 0x0304;
+        assert!(find(&f, "legacy-version-bad").is_some());
+    }
+
+    #[test]
+    fn clients_of_another_age() {
+        for (version, code) in
+            [(0x0300, "sslv3-offered-max"), (0x0301, "tls10-max-client"), (0x0302, "tls11-max-client")]
+        {
+            let old = |h: &mut ClientHello| {
+                h.legacy_version = version;
+                h.extensions.supported_versions.clear();
+            };
+            assert!(find(&with(hello(), old), code).is_some() && find(&good(), code).is_none());
+            let mut retry = with(hello(), old);
+            retry.client_hello.as_mut().expect("there").message.cipher_suites.push(0x5600);
+            assert!(find(&retry, code).is_none(), "it lowered its offer on purpose");
+        }
+    }
+
+    #[test]
+    fn weak_suites_are_told_by_kind() {
+        const CODE: &str = "weak-cipher-offered";
+        let x = find(&with(good(), |h| h.cipher_suites.extend([0x0005, 0x000a, 0x0004])), CODE).expect("told");
+        assert!(x.detail.contains("RC4 (2 suites, such as TLS_RSA_WITH_RC4_128_SHA)"), "{}", x.detail);
+        assert!(x.detail.contains("3DES (1 suite, ") && !x.detail.contains("export"), "{}", x.detail);
+        assert!(find(&good(), CODE).is_none());
+    }
+
+    #[test]
+    fn what_hides_the_name() {
+        let esni = with(good(), |h| h.extensions.types.push(0xffce));
+        assert!(find(&esni, "esni-obsolete").is_some() && find(&good(), "esni-obsolete").is_none());
+        let mut f = with(server_hello(0x0304), |h| h.extensions.encrypted_client_hello = true);
+        assert!(find(&f, "ech-offered").is_some() && find(&good(), "ech-offered").is_none());
+        assert!(find(&f, "ech-accepted").is_none());
+        let mut retry = f.server_hello.clone().expect("there");
+        retry.message.hello_retry = true;
+        f.hello_retry = Some(retry.clone());
+        assert!(find(&f, "ech-accepted").is_none());
+        retry.message.extensions.encrypted_client_hello = true;
+        f.hello_retry = Some(retry);
+        assert!(find(&f, "ech-accepted").is_some_and(|x| x.confidence == Confidence::Likely));
+    }
+
+    #[test]
+    fn post_quantum_groups() {
+        let f = with(server_hello(0x0304), |h| h.extensions.groups.insert(0, 0x11ec));
+        assert!(find(&f, "pq-offered-not-selected").is_some() && find(&f, "pq-selected").is_none());
+        let mut f = f;
+        f.server_hello.as_mut().expect("there").message.extensions.key_shares = vec![0x11ec];
+        assert!(find(&f, "pq-selected").is_some() && find(&f, "pq-offered-not-selected").is_none());
+        for code in ["pq-selected", "pq-offered-not-selected"] {
+            assert!(find(&server_hello(0x0304), code).is_none());
+        }
+    }
+}
