@@ -135,7 +135,9 @@ fn unanswered(f: &FlowFacts) -> Option<Mark> {
     let server = f.side(Role::Server);
     let mute = f.of(Role::Server).start.is_none() && f.tcp.data[server].is_none();
     let seen = f.blind(Role::Server).is_none() && f.blind(Role::Client).is_none();
-    (mute && seen && f.outcome() == Outcome::Failed).then_some(h.mark)
+    // Of a hello that came only in part another rule speaks.
+    let whole = !super::delivery::explains(f);
+    (mute && seen && whole && f.outcome() == Outcome::Failed).then_some(h.mark)
 }
 
 /// What the client offered, in one sentence.
@@ -179,7 +181,7 @@ fn closed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn silent(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hello = unanswered(f)?;
-    if f.tcp.acked[f.side(Role::Client)] == 0 {
+    if f.tcp.acked[f.side(Role::Client)] < f.client_hello_end().unwrap_or(1) {
         return None;
     }
     let (end, how) = match f.ended_by() {

@@ -14,6 +14,7 @@ mod chain_list;
 mod cipher;
 mod client_auth;
 mod client_cert;
+mod delivery;
 mod ending;
 mod fingerprint;
 mod hello;
@@ -311,6 +312,7 @@ const FAMILIES: &[&[Rule]] = &[
     wrong_protocol::RULES,
     proxy::RULES,
     hello::RULES,
+    delivery::RULES,
     offer::RULES,
     negotiation::RULES,
     peer_error::RULES,

@@ -54,6 +54,7 @@ pub(super) fn hello() -> FlowFacts {
         ..ClientHello::default()
     };
     f.client_hello = Some(Box::new(Placed { message, mark: mark(4), side: Side::A, frames: Default::default() }));
+    f.client_hello_records = 1;
     f.client_hellos = 1;
     step(&mut f, Side::A, HandshakeType::CLIENT_HELLO, 4);
     f.last = mark(20);

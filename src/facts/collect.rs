@@ -28,6 +28,7 @@ impl FlowFacts {
             tcp: crate::flow::TcpFacts::default(),
             sides: Default::default(),
             client_hello: None,
+            client_hello_records: 0,
             client_hellos: 0,
             second_hello: None,
             server_hello: None,
@@ -278,7 +279,10 @@ impl Collector<'_> {
                 let placed =
                     || Box::new(Placed { message: (**hello).clone(), mark: m.mark, side, frames: frames.clone() });
                 match &f.client_hello {
-                    None => f.client_hello = Some(placed()),
+                    None => {
+                        f.client_hello = Some(placed());
+                        f.client_hello_records = m.records;
+                    }
                     Some(_) if f.second_hello.is_none() => f.second_hello = Some(placed()),
                     Some(_) => {}
                 }

@@ -281,6 +281,8 @@ pub struct FlowFacts {
     pub sides: Pair<SideFacts>,
     /// The first ClientHello.
     pub client_hello: Option<Box<Placed<ClientHello>>>,
+    /// Records that carried it.
+    pub client_hello_records: u32,
     /// ClientHellos seen, all of them.
     pub client_hellos: u32,
     /// The second ClientHello, when its server name or offer differs from the first's.
@@ -433,6 +435,15 @@ impl FlowFacts {
         let h = &self.client_hello.as_ref()?.message;
         let versions = h.extensions.supported_versions.iter().copied().map(ProtocolVersion);
         versions.filter(|v| v.rank().is_some()).max_by_key(|v| v.rank()).or(Some(ProtocolVersion(h.legacy_version)))
+    }
+
+    /// Bytes of the client's stream up to the end of its first ClientHello, when its beginning was seen and TLS began with
+    /// the first byte: what the server must acknowledge to have all of it.
+    pub fn client_hello_end(&self) -> Option<u64> {
+        let h = self.client_hello.as_ref().filter(|h| self.sides[h.side].upgraded_from.is_none())?;
+        let header = if h.message.ssl2_format { 2 } else { u64::from(self.client_hello_records).saturating_mul(5) };
+        let message = if h.message.ssl2_format { 0 } else { 4 };
+        self.sides[h.side].saw_syn.then(|| header.saturating_add(message).saturating_add(h.message.length as u64))
     }
 
     /// Why something that a side said in clear before its handshake was over might not have been seen; `None` when all of

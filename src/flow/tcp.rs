@@ -237,6 +237,9 @@ impl Connection {
         }
         if rst {
             self.reset(side, seg, mark);
+            if ack {
+                self.note_ack(side.other(), seg.ack);
+            }
             return;
         }
         if syn {
@@ -245,15 +248,8 @@ impl Connection {
             self.facts.opened |= self.facts.syn_ack.iter().any(Option::is_some);
         }
         if ack && let Some(s) = self.streams.as_mut() {
-            let peer = &mut s[side.other()];
-            let before = peer.delivered();
-            peer.ack(seg.ack, mark.frame, &mut |e| sink(side.other(), e));
-            // Distance 0 is "everything that was handed on".
-            let d = peer.distance(seg.ack).unwrap_or(i64::MIN);
-            if let Some(acked) = before.checked_add_signed(d).filter(|a| *a <= before.saturating_mul(2)) {
-                let most = &mut self.facts.acked[side.other()];
-                *most = acked.max(*most);
-            }
+            s[side.other()].ack(seg.ack, mark.frame, &mut |e| sink(side.other(), e));
+            self.note_ack(side.other(), seg.ack);
         }
         if !seg.payload.is_empty() || seg.wire_len > 0 {
             self.payload(side, seg, mark, syn, &mut sink);
@@ -264,6 +260,18 @@ impl Connection {
                 let end = seg.seq.wrapping_add(u32::from(syn)).wrapping_add(seg.wire_len);
                 s[i].fin(end, mark.frame);
             }
+        }
+    }
+
+    /// The peer acknowledged what `sender` sent before `ack`. Numbers far from what was sent say nothing.
+    fn note_ack(&mut self, sender: Side, ack: u32) {
+        let Some(stream) = self.stream(sender) else { return };
+        // Distance 0 is "everything that was handed on".
+        let acked = stream.distance(ack).and_then(|d| stream.delivered().checked_add_signed(d));
+        let most = stream.delivered().saturating_add(limits::TCP_WINDOW);
+        if let Some(acked) = acked.filter(|a| *a <= most) {
+            let known = &mut self.facts.acked[sender];
+            *known = acked.max(*known);
         }
     }
 

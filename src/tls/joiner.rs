@@ -21,6 +21,8 @@ pub(super) struct RawMessage<'a> {
     pub extents: &'a Extents,
     /// When the record that carries the last byte was complete.
     pub mark: Mark,
+    /// Records that carry it.
+    pub records: u32,
 }
 
 /// Joins one direction's handshake messages.
@@ -30,6 +32,8 @@ pub(super) struct Joiner {
     extents: Extents,
     /// Bytes of an over-long message that were dropped so far.
     dropped: usize,
+    /// Records that the message under way has bytes of.
+    records: u32,
 }
 
 impl Joiner {
@@ -54,6 +58,7 @@ impl Joiner {
         self.buf = Vec::new();
         self.extents.clear();
         self.dropped = 0;
+        self.records = 0;
     }
 
     fn claimed(&self) -> Option<usize> {
@@ -63,6 +68,9 @@ impl Joiner {
     /// Adds a record's body; whole messages go to `sink`.
     pub(super) fn push(&mut self, body: &[u8], extents: &Extents, mark: Mark, sink: &mut impl FnMut(RawMessage<'_>)) {
         let mut at = 0usize;
+        if self.is_inside() {
+            self.records = self.records.saturating_add(1);
+        }
         while let Some(rest) = body.get(at..).filter(|r| !r.is_empty()) {
             if self.buf.is_empty()
                 && let Some(len) = claimed(rest)
@@ -71,16 +79,20 @@ impl Joiner {
             {
                 let mut own = Extents::default();
                 own.push_part(0, extents, Span::new(at, bytes.len()));
-                sink(RawMessage { bytes, claimed: len, extents: &own, mark });
+                sink(RawMessage { bytes, claimed: len, extents: &own, mark, records: 1 });
                 at = at.saturating_add(bytes.len());
                 continue;
+            }
+            if self.buf.is_empty() {
+                self.records = 1;
             }
             at = at.saturating_add(self.extend(rest, extents, at));
             if let Some(len) = self.claimed()
                 && self.buf.len().saturating_add(self.dropped) >= HEADER_BYTES.saturating_add(len)
             {
                 let bytes = std::mem::take(&mut self.buf);
-                sink(RawMessage { bytes: &bytes, claimed: len, extents: &self.extents, mark });
+                let records = self.records;
+                sink(RawMessage { bytes: &bytes, claimed: len, extents: &self.extents, mark, records });
                 self.reset();
             }
         }
@@ -139,6 +151,22 @@ mod tests {
                 assert_eq!(got[0].2.first(), Some(&(if a == 0 { 2 + u64::from(b == 0) } else { 1 })));
             }
         }
+    }
+
+    #[test]
+    fn the_records_of_a_message_are_counted() {
+        let message = [1, 0, 0, 4, 9, 8, 7, 6];
+        let count = |pieces: &[&[u8]]| {
+            let (mut j, mut out) = (Joiner::default(), Vec::new());
+            for p in pieces {
+                let span = FrameSpan { frame: FrameNo(1), off: 0, len: p.len() as u32 };
+                j.push(p, &Extents::one(span), Mark::default(), &mut |m| out.push(m.records));
+            }
+            out
+        };
+        assert_eq!(count(&[&message, &message]), [1, 1]);
+        assert_eq!(count(&[&message[..2], &message[2..5], &[&message[5..], &message[..]].concat()]), [3, 1]);
+        assert_eq!(count(&[&[&message[..], &message[..6]].concat(), &message[6..]]), [1, 2]);
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct Message<'a> {
     pub extents: &'a Extents,
     /// The frame with which it was complete.
     pub mark: Mark,
+    /// Records that carried it.
+    pub records: u32,
 }
 
 /// What can be odd about the bytes themselves.
@@ -337,6 +339,7 @@ impl Session {
                 context: self.context,
                 extents: &extents,
                 mark,
+                records: 1,
             }),
         );
         let bytes = p.bytes.get(rest..).unwrap_or(&[]);
@@ -462,6 +465,7 @@ impl Session {
             context: self.context,
             extents: m.extents,
             mark: m.mark,
+            records: m.records,
         };
         out.event(side, Event::Message(message));
     }
