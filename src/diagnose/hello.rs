@@ -103,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
         0,
         "The server name that the client sends is no host name",
         page(
-            "The host name in server_name ends in a dot, carries a port, or has characters that no host name has.",
+            "The host name in server_name has characters that no host name has.",
             "Strict servers (Jetty, rustls) refuse it, others find no virtual host.",
             "Read in clear.",
             "Correct the name in the client's configuration.",
@@ -111,6 +111,36 @@ pub(super) const RULES: &[Rule] = &[
             "RFC 6066, section 3",
         ),
         sni_invalid,
+    ),
+    new(
+        "sni-trailing-dot",
+        Severity::Warning,
+        0,
+        "The server name that the client sends ends in a dot",
+        page(
+            "The host name in server_name ends in a dot, as names in DNS may; in TLS they must not.",
+            "Servers find no virtual host of that name and take the default one, or refuse with unrecognized_name (Jetty, rustls). The certificate's name does not match either.",
+            "Read in clear.",
+            "Call the server without the dot (https://HOST/, not https://HOST./), or update the client: curl takes the dot away since 7.86.",
+            CONNECT,
+            "RFC 6066, section 3",
+        ),
+        sni_dot,
+    ),
+    new(
+        "sni-has-port",
+        Severity::Warning,
+        0,
+        "The server name that the client sends carries a port",
+        page(
+            "The host name in server_name has a colon and a port behind the name.",
+            "No virtual host has such a name: the server takes its default one, or refuses with unrecognized_name. The client hands on \"host:port\" where only a host belongs (Go tls.Config.ServerName, gRPC authority overrides, Envoy sni).",
+            "Read in clear.",
+            "Correct the name in the client's configuration: host only.",
+            CONNECT,
+            "RFC 6066, section 3",
+        ),
+        sni_port,
     ),
     new(
         "sslv2-hello",
@@ -248,41 +278,56 @@ fn no_sni(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     )
 }
 
-fn sni_ip(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+/// What is wrong with a host name as a server name (RFC 6066, section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BadName {
+    Address,
+    Dot,
+    Port,
+    Letters,
+}
+
+impl BadName {
+    fn of(name: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(name).unwrap_or_default();
+        let port = text.rsplit_once(':').is_some_and(|(_, p)| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
+        if text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok() {
+            Some(Self::Address)
+        } else if name.ends_with(b".") {
+            Some(Self::Dot)
+        } else if port {
+            Some(Self::Port)
+        } else if !name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
+            Some(Self::Letters)
+        } else {
+            None
+        }
+    }
+}
+
+fn bad_name(f: &FlowFacts, bad: BadName, remedy: &str) -> Option<Hit> {
     let h = f.client_hello.as_ref()?;
-    let name = std::str::from_utf8(f.server_name()?).ok()?;
-    name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok()?;
-    let detail = format!("The server name in frame {} is \"{}\".", h.mark.frame, text::escape(name));
-    Some(
-        Hit::new(
-            detail,
-            "On the client: call the server by a name, or update the client (an address must not be sent as a name).",
-        )
-        .at(h.mark)
-        .blame(Blame::Client),
-    )
+    let name = f.server_name().filter(|n| BadName::of(n) == Some(bad))?;
+    let detail = format!("The server name in frame {} is \"{}\".", h.mark.frame, text::escape_bytes(name));
+    Some(Hit::new(detail, remedy).at(h.mark).blame(Blame::Client))
+}
+
+fn sni_ip(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let remedy =
+        "On the client: call the server by a name, or update the client (an address must not be sent as a name).";
+    bad_name(f, BadName::Address, remedy)
+}
+
+fn sni_dot(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    bad_name(f, BadName::Dot, "On the client: call the server by its name without the dot.")
+}
+
+fn sni_port(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    bad_name(f, BadName::Port, "On the client: configure the name without the port.")
 }
 
 fn sni_invalid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let h = f.client_hello.as_ref()?;
-    let name = f.server_name()?;
-    let is_ip = std::str::from_utf8(name)
-        .ok()
-        .is_some_and(|n| n.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok());
-    let odd = if name.ends_with(b".") {
-        "it ends in a dot"
-    } else if name.contains(&b':') {
-        "it carries a port"
-    } else if !name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')) {
-        "it has characters that no host name has"
-    } else {
-        return None;
-    };
-    if is_ip {
-        return None;
-    }
-    let detail = format!("The server name in frame {} is \"{}\": {odd}.", h.mark.frame, text::escape_bytes(name));
-    Some(Hit::new(detail, "On the client: correct the name it is configured with.").at(h.mark).blame(Blame::Client))
+    bad_name(f, BadName::Letters, "On the client: correct the name it is configured with.")
 }
 
 fn ssl2(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -361,11 +406,15 @@ mod tests {
             find(&with(Some(b"192.0.2.2")), "sni-is-ip").is_some()
                 && find(&with(Some(b"a.example")), "sni-is-ip").is_none()
         );
-        for bad in [&b"a.example."[..], b"a.example:443", b"a b"] {
-            assert!(find(&with(Some(bad)), "sni-invalid").is_some());
-        }
-        assert!(find(&with(Some(b"a_b.example")), "sni-invalid").is_none());
-        assert!(find(&with(Some(b"192.0.2.2")), "sni-invalid").is_none());
+        let names = |n| -> Vec<&str> {
+            let all = told(&with(Some(n))).findings.into_iter().map(|x| x.code);
+            all.filter(|c| c.starts_with("sni-")).collect()
+        };
+        assert_eq!(names(b"a.example."), ["sni-trailing-dot"]);
+        assert_eq!(names(b"a.example:443"), ["sni-has-port"]);
+        assert_eq!(names(b"a b"), ["sni-invalid"]);
+        assert_eq!(names(b"[2001:db8::1]"), ["sni-is-ip"]);
+        assert!(names(b"a_b.example").is_empty());
     }
 
     #[test]

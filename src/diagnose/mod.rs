@@ -26,7 +26,9 @@ mod offer;
 mod page;
 mod peer_error;
 mod proxy;
+mod psk;
 mod refusal;
+mod retry;
 mod revocation;
 mod server_cert;
 mod server_extensions;
@@ -315,10 +317,12 @@ const FAMILIES: &[&[Rule]] = &[
     delivery::RULES,
     offer::RULES,
     negotiation::RULES,
+    psk::RULES,
     peer_error::RULES,
     version::RULES,
     server_hello::RULES,
     server_extensions::RULES,
+    retry::RULES,
     cipher::RULES,
     key_exchange::RULES,
     server_cert::RULES,

@@ -49,6 +49,24 @@ pub(super) const RULES: &[Rule] = &[
             cipher,
         ),
     ),
+    guide(
+        1,
+        new(
+            "cert-type-cipher-mismatch",
+            Severity::Error,
+            43,
+            "The client's cipher suites need an ECDSA certificate, which the server seems not to have",
+            page(
+                "The server answered the ClientHello with handshake_failure, and all cipher suites of the client are for ECDSA certificates.",
+                "In TLS 1.2 the suite names the type of the server's certificate (ECDHE-ECDSA or ECDHE-RSA). A server with an RSA certificate has no use for any of these suites.",
+                "Likely: the server's certificate was not sent. The server may also have other ECDSA suites only.",
+                "Offer the ECDHE-RSA suites too, give the server a second certificate with an ECDSA key (nginx and Apache take several ssl_certificate lines), or use TLS 1.3, whose suites leave the type open.",
+                "  openssl s_client -connect HOST:PORT -servername NAME -tls1_2 -cipher aECDSA </dev/null\n  openssl s_client -connect HOST:PORT -servername NAME -tls1_2 -cipher aRSA </dev/null",
+                "RFC 8422, section 2; RFC 5246, section 7.4.2",
+            ),
+            cert_type,
+        ),
+    ),
     new(
         "no-shared-group",
         Severity::Error,
@@ -262,12 +280,10 @@ fn at_hello(f: &FlowFacts, hit: Hit, mark: Mark) -> Hit {
 fn cipher(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (h, d, mark) = unnamed(f)?;
     let n = Narrow::of(h);
-    if !n.suites || n.kinds() != 1 {
+    if !n.suites || n.kinds() != 1 || n.ecdsa_only {
         return None;
     }
-    let kind = if n.ecdsa_only {
-        " All of them need an ECDSA certificate: a server that has an RSA one only cannot use them."
-    } else if n.rsa_only {
+    let kind = if n.rsa_only {
         " All of them need an RSA certificate: a server that has an ECDSA one only cannot use them."
     } else {
         ""
@@ -278,6 +294,21 @@ fn cipher(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         refused(mark, d)
     );
     let remedy = "On the client: offer more cipher suites (curl: leave out --ciphers and --tls13-ciphers; openssl: -cipher, -ciphersuites). On the server: enable one of those the client offers (nginx: ssl_ciphers, for TLS 1.3 ssl_conf_command Ciphersuites).";
+    Some(at_hello(f, Hit::new(detail, remedy), mark).likely())
+}
+
+fn cert_type(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let (h, d, mark) = unnamed(f)?;
+    let n = Narrow::of(h);
+    if !n.ecdsa_only || n.groups {
+        return None;
+    }
+    let detail = format!(
+        "All cipher suites of the client need an ECDSA certificate: {}. {}",
+        words::suites(&h.cipher_suites),
+        refused(mark, d)
+    );
+    let remedy = "On the client: offer the ECDHE-RSA suites too, or TLS 1.3. On the server: add a certificate with an ECDSA key, or enable one of the suites the client offers.";
     Some(at_hello(f, Hit::new(detail, remedy), mark).likely())
 }
 
@@ -454,6 +485,7 @@ mod tests {
     fn what_is_narrow_is_likely() {
         for (f, code) in [
             (with(|h| h.cipher_suites = vec![0x1303, 0x00ff]), "cipher-mismatch"),
+            (with(|h| h.cipher_suites = vec![0xc02b, 0xc02c, 0xcca9, 0x00ff]), "cert-type-cipher-mismatch"),
             (with(|h| h.extensions.groups = vec![0x0018]), "no-shared-group"),
             (with(|h| h.extensions.signature_schemes = vec![0x0403]), "no-shared-sigalg"),
         ] {

@@ -117,21 +117,6 @@ pub(super) const RULES: &[Rule] = &[
         ),
         overflow,
     ),
-    new(
-        "psk-identity-unknown",
-        Severity::Error,
-        50,
-        "The server does not know the pre-shared key that the client named",
-        page(
-            "The alert unknown_psk_identity.",
-            "Another identity is configured on the two sides, or a ticket is offered to a server that has no key for it and no certificate either.",
-            "Certain: the alert in clear has no other meaning.",
-            "Give both sides the same identity and key.",
-            "  openssl s_client -connect HOST:PORT -psk_identity ID -psk HEX </dev/null",
-            "RFC 8446, section 6.2; RFC 4279, section 2",
-        ),
-        psk,
-    ),
 ];
 
 /// What our own reading finds wrong in what a role sent up to a frame.
@@ -175,7 +160,7 @@ fn our_view(f: &FlowFacts, sender: Role, until: Mark) -> String {
     }
 }
 
-fn complaint(f: &FlowFacts, d: AlertDescription, remedy: &str) -> Option<Hit> {
+pub(super) fn complaint(f: &FlowFacts, d: AlertDescription, remedy: &str) -> Option<Hit> {
     let (role, mark) = failed_with(f, d)?;
     let detail = format!("{}{}", words::alert_sentence(role, d, mark), our_view(f, role.other(), mark));
     Some(Hit::new(detail, remedy).at(mark).blame(Blame::Either))
@@ -246,10 +231,6 @@ fn overflow(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     )
 }
 
-fn psk(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    complaint(f, AlertDescription(115), "Give both sides the same pre-shared key identity and key.")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{alert, established, find, hello, leaf, mark, server_flight, told};
@@ -266,7 +247,6 @@ mod tests {
             (20, "bad-record-mac"),
             (51, "decrypt-error"),
             (22, "record-overflow"),
-            (115, "psk-identity-unknown"),
         ] {
             let d = told(&alert(hello(), Side::B, a));
             assert_eq!(d.cause, Some(code));

@@ -1,11 +1,12 @@
-//! What the server chose, against what the client had offered; HelloRetryRequest.
+//! What the server chose, against what the client had offered.
 
 use super::refusal::refusal;
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::FlowFacts;
 use crate::flow::Mark;
 use crate::span::Role;
-use crate::tls::names::{CipherSuite, NamedGroup, is_grease};
+use crate::text;
+use crate::tls::names::{CipherSuite, NamedGroup, ProtocolVersion};
 
 const TRACE: &str = "  openssl s_client -connect HOST:PORT -servername NAME -trace </dev/null";
 
@@ -56,34 +57,19 @@ pub(super) const RULES: &[Rule] = &[
         group,
     ),
     new(
-        "hrr",
-        Severity::Info,
-        0,
-        "The server asked the client to begin again with another group",
-        page(
-            "The server sent a HelloRetryRequest: it does not take the key share that the client sent first, but another group that the client offers.",
-            "It costs one round trip in every full handshake.",
-            "Read in clear.",
-            "Let the client send a share of the server's preferred group first (openssl -groups, curl --curves), or let the server prefer the client's (X25519).",
-            TRACE,
-            "RFC 8446, section 4.1.4",
-        ),
-        hrr,
-    ),
-    new(
-        "hrr-loop",
+        "session-id-echo-mismatch",
         Severity::Error,
         48,
-        "The server sent more than one HelloRetryRequest",
+        "The server does not give the client's session id back",
         page(
-            "Two or more HelloRetryRequests in one connection.",
-            "Only one is allowed; the client must refuse the second with unexpected_message.",
-            "Certain: read in clear.",
-            "Update the server's TLS library; behind a load balancer, let all servers have the same settings and cookie secret.",
+            "A ServerHello or HelloRetryRequest of TLS 1.3 must repeat the session id of the ClientHello; this one has another.",
+            "A broken server, or a device that changes one of the hellos. The client must refuse with illegal_parameter.",
+            "Certain: both hellos were read in clear.",
+            "Update the server's TLS library; look for a device between.",
             TRACE,
-            "RFC 8446, section 4.1.4",
+            "RFC 8446, sections 4.1.3 and D.4",
         ),
-        hrr_loop,
+        session_id,
     ),
     new(
         "compression-negotiated",
@@ -156,6 +142,19 @@ fn cipher(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     Some(broken(f, sh.mark, detail))
 }
 
+fn session_id(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = f.client_hello.as_ref().filter(|h| !h.message.ssl2_format)?;
+    let sh = f.server_hello.as_ref().or(f.hello_retry.as_ref())?;
+    let (sent, back) = (&h.message.session_id, &sh.message.session_id);
+    // Drafts before 22 have no such field.
+    if sh.message.version() != ProtocolVersion::TLS13 || sent == back {
+        return None;
+    }
+    let shown = |id: &[u8]| if id.is_empty() { "an empty one".to_owned() } else { text::hex(id) };
+    let detail = format!("The client sent the session id {}, the server {}.", shown(sent), shown(back));
+    Some(broken(f, sh.mark, detail))
+}
+
 fn group(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let h = f.client_hello.as_ref()?;
     let offered = &h.message.extensions.groups;
@@ -173,35 +172,6 @@ fn group(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let name = chosen.0.name().map_or_else(|| chosen.0.id(), str::to_owned);
     let detail = format!("The server chose {name}; the client offered {}.", words::groups(offered));
     Some(broken(f, chosen.1, detail))
-}
-
-fn hrr(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let r = f.hello_retry.as_ref()?;
-    let h = f.client_hello.as_ref();
-    let wanted = r.message.extensions.key_shares.first().map(|g| NamedGroup(*g));
-    let wanted = wanted.map_or_else(|| "a cookie only".to_owned(), |g| g.name().map_or_else(|| g.id(), str::to_owned));
-    let sent = h.map_or_else(String::new, |h| {
-        let shares: Vec<u16> = h.message.extensions.key_shares.iter().copied().filter(|g| !is_grease(*g)).collect();
-        format!(
-            " The client had sent shares for {} and offers {}.",
-            words::groups(&shares),
-            words::groups(&h.message.extensions.groups)
-        )
-    });
-    let cost = f.server_hello.as_ref().map_or_else(String::new, |s| {
-        format!(" The extra round trip took {}.", words::duration(s.mark.time.us_since(r.mark.time)))
-    });
-    let detail = format!("HelloRetryRequest in frame {}: the server wants {wanted}.{sent}{cost}", r.mark.frame);
-    Some(Hit::new(detail, "Put the server's preferred group first in the client's list (openssl: -groups; curl: --curves), or prefer X25519 on the server.").at(r.mark).blame(Blame::Nobody))
-}
-
-fn hrr_loop(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let r = f.hello_retry.as_ref().filter(|_| f.hello_retries > 1)?;
-    Some(broken(
-        f,
-        r.mark,
-        format!("The server sent {} HelloRetryRequests; one is the most that is allowed.", f.hello_retries),
-    ))
 }
 
 fn compression(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -231,6 +201,7 @@ mod tests {
     fn choices_that_were_not_offered() {
         for (f, code) in [
             (with(0x0303, |_, s| s.cipher_suite = 0x002f), "selected-cipher-not-offered"),
+            (with(0x0304, |c, _| c.session_id = vec![7; 32]), "session-id-echo-mismatch"),
             (with(0x0304, |_, s| s.extensions.key_shares = vec![0x0018]), "selected-group-not-offered"),
             (with(0x0303, |c, _| c.extensions.supported_versions = vec![0x0304]), "selected-version-not-offered"),
         ] {
@@ -238,17 +209,6 @@ mod tests {
             assert!(find(&established(f), code).is_some_and(|x| !x.explains_failure));
             assert!(find(&server_hello(0x0304), code).is_none());
         }
-    }
-
-    #[test]
-    fn retries() {
-        let mut f = server_hello(0x0304);
-        assert!(find(&f, "hrr").is_none());
-        f.hello_retry.clone_from(&f.server_hello);
-        f.hello_retries = 1;
-        assert!(find(&f, "hrr").is_some_and(|x| x.detail.contains("x25519")) && find(&f, "hrr-loop").is_none());
-        f.hello_retries = 2;
-        assert!(find(&f, "hrr-loop").is_some());
     }
 
     #[test]

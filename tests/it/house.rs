@@ -34,7 +34,7 @@ const NOT_IN_CAPTURES: &[(&str, &str)] = &[
     ("selected-version-not-offered", "server_hello.rs"),
     ("selected-cipher-not-offered", "server_hello.rs"),
     ("selected-group-not-offered", "server_hello.rs"),
-    ("hrr-loop", "server_hello.rs"),
+    ("hrr-loop", "retry.rs"),
     ("compression-negotiated", "server_hello.rs"),
     ("no-secure-renegotiation", "server_extensions.rs"),
     ("selected-alpn-not-offered", "server_extensions.rs"),
