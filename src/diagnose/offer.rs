@@ -61,7 +61,7 @@ pub(super) const RULES: &[Rule] = &[
     new(
         "sslv3-offered-max",
         Severity::Warning,
-        0,
+        43,
         "The client offers nothing newer than SSL 3.0",
         page(
             "SSL 3.0 is the highest version in the ClientHello.",
@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
             TRACE,
             "RFC 7568",
         ),
-        |f, _| highest(f, ProtocolVersion::SSL3),
+        ssl3,
     ),
     new(
         "tls10-max-client",
@@ -246,7 +246,8 @@ fn legacy_version(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 }
 
 fn compression(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let h = whole(f)?;
+    // A list without null has a rule of its own.
+    let h = whole(f).filter(|h| h.message.compression_methods.contains(&0))?;
     let methods: Vec<String> =
         h.message.compression_methods.iter().filter(|m| **m != 0).map(|m| format!("{m}")).collect();
     if methods.is_empty() {
@@ -265,6 +266,12 @@ fn null_compression(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let detail =
         format!("The compression methods of the ClientHello in frame {} are {methods:?}, without 0.", h.mark.frame);
     Some(fault(f, h.mark, detail, "On the client: update its TLS library."))
+}
+
+fn ssl3(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let hit = highest(f, ProtocolVersion::SSL3)?;
+    let h = f.client_hello.as_ref()?;
+    Some(fault(f, h.mark, hit.detail, &hit.remedy))
 }
 
 fn highest(f: &FlowFacts, version: ProtocolVersion) -> Option<Hit> {

@@ -34,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "The ClientHello offers a pre-shared key (or a ticket), and the server refuses it with decrypt_error or illegal_parameter before any ServerHello.",
             "The binder proves that the client has the key: the two sides have different keys under one identity, the hash is another one, or the hello was changed on its way. With tickets: servers that share a ticket key and not the session.",
-            "Likely with decrypt_error, possible with illegal_parameter, which has other meanings.",
+            "Likely: Go says decrypt_error, OpenSSL illegal_parameter, which has other meanings too.",
             "Give both sides the same key and hash (OpenSSL -psk, GnuTLS --pskkey, external PSKs use SHA-256). With tickets: rotate ticket keys on all servers at once (nginx ssl_session_ticket_key), and let the client forget its tickets.",
             CONNECT,
             "RFC 8446, section 4.2.11.2",
@@ -78,7 +78,9 @@ fn binder(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     );
     let remedy = "Give both sides the same key under that identity; with tickets, let the client forget them and the servers share their keys.";
     let hit = at_hello(f, detail, remedy, mark);
-    Some(if d == AlertDescription::DECRYPT_ERROR { hit.likely() } else { hit.possible() })
+    // After a HelloRetryRequest, illegal_parameter may be about the answer to it.
+    let open = d == AlertDescription::ILLEGAL_PARAMETER && f.hello_retry.is_some();
+    Some(if open { hit.possible() } else { hit.likely() })
 }
 
 fn suites(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -102,7 +104,7 @@ fn suites(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{alert, established, find, hello, leaf, server_flight, told};
+    use super::super::testing::{alert, established, find, hello, leaf, server_flight, server_hello, told};
     use crate::diagnose::Confidence;
     use crate::span::Side;
 
@@ -112,6 +114,8 @@ mod tests {
         f.client_hello.as_mut().expect("there").message.extensions.psk = Some(1);
         let d = told(&alert(f.clone(), Side::B, 51));
         assert_eq!((d.cause, d.findings[0].confidence), (Some("psk-binder-invalid"), Confidence::Likely));
+        assert_eq!(told(&alert(f.clone(), Side::B, 47)).cause, Some("psk-binder-invalid"));
+        f.hello_retry = server_hello(0x0304).server_hello;
         let vague = find(&alert(f, Side::B, 47), "psk-binder-invalid").expect("told");
         assert_eq!(vague.confidence, Confidence::Possible);
         assert!(find(&alert(hello(), Side::B, 51), "psk-binder-invalid").is_none(), "no key was offered");

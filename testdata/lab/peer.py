@@ -5,6 +5,8 @@ import struct
 import sys
 import time
 
+import hello
+
 REPLY = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nhello\n"
 
 
@@ -163,16 +165,33 @@ def tls(port, name, *options):
         print(type(error).__name__, error)
 
 
-def abort_after_server_hello(port, how):
-    """Sends a ClientHello, reads the server's flight and goes away without a word: `fin` or `rst`."""
+def client_hello():
+    """The record with Python's own ClientHello."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     session = client_context().wrap_bio(incoming, outgoing, server_hostname="tls-server.local")
     try:
         session.do_handshake()
     except ssl.SSLWantReadError:
         pass
+    return outgoing.read()
+
+
+def changed_hello(port, *changes):
+    """Sends a ClientHello with a change of hello.py, reads the answer; then the same hello with the next change, …"""
+    own, plain = client_hello(), connect(port)
+    plain.settimeout(1)
+    for change in changes:
+        sent = hello.Hello(own)
+        getattr(hello, change.replace("-", "_"))(sent)
+        plain.sendall(sent.record())
+        read_some(plain)
+    plain.close()
+
+
+def abort_after_server_hello(port, how):
+    """Sends a ClientHello, reads the server's flight and goes away without a word: `fin` or `rst`."""
     plain = connect(port)
-    plain.sendall(outgoing.read())
+    plain.sendall(client_hello())
     read_some(plain)
     time.sleep(0.05)
     if how == "rst":
