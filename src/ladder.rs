@@ -71,7 +71,7 @@ impl Stroke {
     }
 
     /// What stands behind the arrow.
-    const fn tag(self) -> &'static str {
+    pub(crate) const fn tag(self) -> &'static str {
         match self {
             Self::Clear | Self::Encrypted => "",
             Self::Inferred => " inferred",
@@ -166,6 +166,18 @@ fn add_ghosts(out: &mut Vec<Rung>, f: &FlowFacts) {
 
 /// Between the names of several messages of one arrow.
 const JOINT: &str = " · ";
+
+/// A ladder of at most `most` steps: of a longer one the beginning and the end, and how many stand between them.
+pub(crate) fn shortened(mut rungs: Vec<Rung>, most: usize) -> Vec<Rung> {
+    let more = rungs.len().saturating_sub(most);
+    if more > 0 {
+        let (from, n) = (most.saturating_mul(2) / 3, more.saturating_add(1));
+        let note = format!("{} are not shown", count(n as u64, "step"));
+        let rung = Rung { frame: None, time: None, kind: Kind::Note(note) };
+        let _ = rungs.splice(from..from.saturating_add(n).min(rungs.len()), [rung]);
+    }
+    rungs
+}
 
 /// Findings go behind the last arrow that proves them; those without a place to the end.
 fn place_findings(out: &mut Vec<Rung>, findings: &[Finding]) {

@@ -3,8 +3,10 @@
 //! A [`Writer`] takes each flow when it ends and keeps no more than counters of it, so that a capture of any size is reported
 //! in bounded memory. A new format is one file with a writer and one line in [`FORMATS`].
 
+mod html;
 mod json;
 mod junit;
+mod markdown;
 mod sarif;
 mod schema;
 mod summary;
@@ -92,6 +94,8 @@ pub const FORMATS: &[Format] = &[
     Format { name: "text", about: "for people, the default", extension: "txt", make: text::text },
     Format { name: "json", about: "one JSON document", extension: "json", make: json::document },
     Format { name: "ndjson", about: "a JSON object a line, as flows end", extension: "ndjson", make: json::lines },
+    Format { name: "html", about: "one page for a browser", extension: "html", make: html::page },
+    Format { name: "markdown", about: "for a job summary or a ticket", extension: "md", make: markdown::markdown },
     Format { name: "junit", about: "test results for a CI job", extension: "xml", make: junit::junit },
     Format { name: "sarif", about: "SARIF 2.1.0 for code scanning", extension: "sarif", make: sarif::sarif },
 ];

@@ -697,3 +697,62 @@ fn the_schema_describes_a_document() {
     let built = serde_json::to_value(built).unwrap();
     assert_eq!((&built["flows"], &built["sources"]), (&document["flows"], &document["sources"]));
 }
+
+#[test]
+fn what_is_kept_for_a_page_is_bounded() {
+    let flow = |id, outcome, code: Option<&'static str>| {
+        let mut facts = with_client_hello();
+        facts.id = id;
+        report(facts, outcome, code.map(finding).into_iter().collect())
+    };
+    let mut flows: Vec<FlowReport> =
+        (1..=3000).map(|id| flow(id, Outcome::Failed, Some("client-cert-missing"))).collect();
+    flows.extend((3001..=6000).map(|id| flow(id, Outcome::Established, None)));
+    let markdown = written("markdown", &Options::default(), &flows, &[]);
+    assert!(markdown.len() < 20_000, "{}", markdown.len());
+    assert_eq!(markdown.matches("\n### Flow ").count(), 3);
+    assert!(markdown.contains("- 2997 more flows with `client-cert-missing`, all from 192.0.2.10"), "{markdown}");
+    let html = written("html", &Options::default(), &flows, &[]);
+    assert!(html.len() < 1 << 20, "{}", html.len());
+    assert_eq!(html.matches("<details class=\"flow\"").count(), 40);
+    assert_eq!(html.matches(" more flows: ").count(), 2);
+    assert!(html.contains("… 2500 more flows: established"), "{}", html.len());
+    assert!(html.contains("5960 more flows are not."), "{}", html.len());
+}
+
+#[test]
+fn junit_writes_suites_as_they_fill() {
+    let flows: Vec<FlowReport> = (1..=2500)
+        .map(|id| {
+            let mut facts = with_client_hello();
+            facts.id = id;
+            report(facts, Outcome::Established, Vec::new())
+        })
+        .collect();
+    let text = written("junit", &Options::default(), &flows, &[]);
+    let document = roxmltree::Document::parse(&text).unwrap();
+    let tests: Vec<_> = document.descendants().filter_map(|n| n.attribute("tests")).collect();
+    assert_eq!(tests, ["1000", "1000", "500", "1"]);
+}
+
+#[test]
+fn a_broken_expectation_is_a_test_of_its_own() {
+    let flows = [report(finished(with_server_flight()), Outcome::Established, vec![finding("policy-version")])];
+    let wide = Finding { flows: vec![7], ..finding("policy-plaintext") };
+    let text = written("junit", &Options::default(), &flows, &[wide]);
+    let document = roxmltree::Document::parse(&text).unwrap();
+    let cases: Vec<_> = document
+        .descendants()
+        .filter(|n| n.has_tag_name("testcase"))
+        .map(|n| (n.attribute("classname").unwrap(), n.children().any(|c| c.has_tag_name("failure"))))
+        .collect();
+    assert_eq!(
+        cases,
+        [
+            ("tlscope.flow", false),
+            ("tlscope.expectation", true),
+            ("tlscope.input", false),
+            ("tlscope.expectation", true)
+        ]
+    );
+}

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use crate::analyzer::FlowReport;
-use crate::diagnose::{Blame, Finding};
+use crate::diagnose::{Blame, Finding, Severity};
 use crate::facts::Outcome;
 use crate::span::{FrameNo, Role};
 use crate::text::{escape_bytes, guard};
 
 use super::summary::is_mutual;
-use super::view::ClientAuth;
+use super::view::{ClientAuth, cipher_suite};
 
 /// Frames and flows named of a finding.
 const NAMED: usize = 8;
@@ -112,4 +112,28 @@ pub(super) fn verdict(f: &FlowReport) -> Cow<'static, str> {
 /// The finding says that an expectation of the user is broken.
 pub(super) fn is_expectation(f: &Finding) -> bool {
     f.code.starts_with("policy-")
+}
+
+/// Why a flow is shown in full: its cause, its worst finding, or how it ended. `None` for a flow with nothing to mend.
+pub(super) fn wanting(f: &FlowReport) -> Option<&'static str> {
+    let d = &f.diagnosis;
+    let error = d.findings.iter().find(|x| x.severity == Severity::Error).map(|x| x.code);
+    let bad = matches!(d.outcome, Outcome::Failed | Outcome::Rejected);
+    d.cause.or(error).or(bad.then_some(d.outcome.name()))
+}
+
+/// What there is to say of a connection, a value each: ends, name, version, suite, client authentication.
+pub(super) fn connection(f: &FlowReport) -> Vec<Cow<'_, str>> {
+    let facts = &f.facts;
+    let mut out: Vec<Cow<'_, str>> = vec![format!("{} → {}", facts.end(Role::Client), facts.end(Role::Server)).into()];
+    out.extend(facts.server_name().map(escape_bytes));
+    out.extend(facts.version().map(|v| v.to_string().into()));
+    out.extend(cipher_suite(facts).map(|s| s.to_string().into()));
+    out.extend(client_auth(f).map(Cow::Borrowed));
+    out
+}
+
+/// One or many.
+pub(super) const fn plural(n: u64, one: &'static str, many: &'static str) -> &'static str {
+    if n == 1 { one } else { many }
 }

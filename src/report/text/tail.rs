@@ -5,6 +5,7 @@ use std::io;
 use crate::analyzer::SourceReport;
 use crate::diagnose::{Finding, Severity};
 use crate::report::view::Source;
+use crate::report::wording::plural;
 
 use super::page::{Paint, Piece};
 use super::{Text, label};
@@ -181,8 +182,4 @@ impl Text<'_> {
 
 fn flows(n: u64) -> &'static str {
     plural(n, "flow", "flows")
-}
-
-const fn plural(n: u64, one: &'static str, many: &'static str) -> &'static str {
-    if n == 1 { one } else { many }
 }
