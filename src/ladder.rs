@@ -282,9 +282,9 @@ fn says(f: &FlowFacts, m: &MessageFact, from: Role) -> String {
         }
         MessageKind::Handshake(HandshakeType::CERTIFICATE) if m.basis == Basis::Inferred => {
             let empty = from == Role::Client && f.client_auth(f.outcome()).certificate == ClientCertificate::Empty;
-            if empty { "(empty)  inferred".into() } else { format!("{}  inferred", layout::bytes(m.length as u64)) }
+            if empty { "(empty)".into() } else { layout::bytes(m.length as u64) }
         }
-        _ if m.basis == Basis::Inferred && f.is_tls13() => "inferred".into(),
+        _ if m.basis == Basis::Inferred && f.is_tls13() => String::new(),
         MessageKind::Handshake(HandshakeType::CERTIFICATE) => match &f.of(from).certificates {
             Some(c) if c.mark.frame == m.mark.frame => match c.chain.first() {
                 None => "(empty)".into(),
