@@ -163,7 +163,9 @@ pub(super) const RULES: &[Rule] = &[
 fn unanswered(f: &FlowFacts) -> Option<Mark> {
     let h = f.client_hello.as_ref()?;
     let server = f.side(Role::Server);
-    let mute = f.of(Role::Server).start.is_none() && f.tcp.data[server].is_none();
+    // An acknowledgement of what was not captured, be it only a FIN, says that there was something.
+    let unseen = f.tcp.acked[server] > 0 && f.fin(Role::Server).is_none();
+    let mute = f.of(Role::Server).start.is_none() && f.tcp.data[server].is_none() && !unseen;
     let seen = f.blind(Role::Server).is_none() && f.blind(Role::Client).is_none();
     // Of a hello that came only in part another rule speaks.
     let whole = !super::delivery::explains(f);
@@ -220,6 +222,10 @@ fn silent(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         None => (f.last, "then the capture ends".to_owned()),
     };
     let waited = end.time.us_since(hello.time);
+    let cut = f.ended_by().is_none();
+    if cut && waited < SILENCE_US {
+        return None;
+    }
     let detail = format!(
         "The ClientHello in frame {} was acknowledged, then nothing came for {}; {how}. {}",
         hello.frame,
@@ -228,7 +234,10 @@ fn silent(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     );
     let remedy = "On the server: is the process alive and reading (ss -tnp)? Does the load balancer in front reach its backend, or does it wait for a PROXY protocol header?";
     let hit = Hit::new(detail, remedy).at(hello).at(end).blame(Blame::Server);
-    Some(if waited >= SILENCE_US {
+    Some(if cut {
+        // The answer may have come behind the end of the capture.
+        hit.likely()
+    } else if waited >= SILENCE_US {
         hit
     } else {
         hit.likely().title("The client gave up before the server answered the ClientHello").blame(Blame::Either)

@@ -83,11 +83,13 @@ pub(super) fn stage(f: &FlowFacts) -> Stage {
     }
 }
 
-/// The server refused the ClientHello with this alert, before any ServerHello.
+/// The server refused the ClientHello with this alert, before any ServerHello; `None` where a ServerHello may be missing
+/// from the capture.
 pub(super) fn hello_refused(f: &FlowFacts, with: AlertDescription) -> Option<Mark> {
     let (role, d, mark) = f.fatal_alert()?;
     let before = f.server_hello.is_none() && f.client_hello.as_ref().is_some_and(|h| h.mark.frame <= mark.frame);
-    (role == Role::Server && d == with && before).then_some(mark)
+    let seen = !f.of(Role::Server).handshake_gap && !f.of(Role::Server).mid_stream;
+    (role == Role::Server && d == with && before && seen).then_some(mark)
 }
 
 /// The flow failed with this alert, whoever sent it.

@@ -220,10 +220,12 @@ impl FlowFacts {
         if blind || (!ended && !self.gave_up()) { Outcome::Incomplete } else { Outcome::Failed }
     }
 
-    /// The client repeated its hello again and again, or waited long, and nothing came; then the capture ends.
+    /// The client repeated its hello again and again for a while, and nothing came; then the capture ends.
     pub fn gave_up(&self) -> bool {
+        /// Three repetitions take Linux 1.4 s; a cut within them hides how it went on.
+        const A_WHILE_US: u64 = 2_000_000;
         let client = self.of(Role::Client);
-        self.client_hello.is_some()
+        self.client_hello.as_ref().is_some_and(|h| self.last.time.us_since(h.mark.time) >= A_WHILE_US)
             && self.server_hello.is_none()
             && self.hello_retry.is_none()
             && self.of(Role::Server).start.is_none()

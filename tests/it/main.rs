@@ -12,6 +12,7 @@
 
 mod cli;
 mod corpus;
+mod cuts;
 mod formats;
 mod fuzzing;
 mod golden;
