@@ -131,6 +131,9 @@ pub const SECRETS_BYTES: usize = 16 << 20;
 /// Certificates of one chain that are looked at; TLS stacks give up at 10 to 100.
 pub const CHAIN_CERTIFICATES: usize = 64;
 
+/// Signatures of one chain that are verified: honest chains have two or three.
+pub const SIGNATURES_PER_CHAIN: usize = 12;
+
 /// Acceptable-CA names of one CertificateRequest that are listed.
 pub const CA_NAMES: usize = 1000;
 

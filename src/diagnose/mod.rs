@@ -33,6 +33,7 @@ mod revocation;
 mod server_cert;
 mod server_extensions;
 mod server_hello;
+mod signatures;
 #[cfg(test)]
 mod testing;
 mod transport;
@@ -326,6 +327,7 @@ const FAMILIES: &[&[Rule]] = &[
     cipher::RULES,
     key_exchange::RULES,
     server_cert::RULES,
+    signatures::RULES,
     cert_fields::RULES,
     chain::RULES,
     chain_list::RULES,

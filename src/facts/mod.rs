@@ -23,7 +23,7 @@ use crate::tls::names::{
 };
 use crate::tls::{Anomaly, Start};
 use crate::upgrade::Plain;
-use crate::x509::{Certificate, Chain, OcspResponse, judge_chain};
+use crate::x509::{Certificate, Chain, OcspResponse, broken_link, judge_chain};
 
 pub use client_auth::{ClientAuth, ClientCertificate};
 pub use collect::Collector;
@@ -131,17 +131,25 @@ pub struct ChainFact {
     pub mark: Mark,
     /// How they relate, once somebody asked.
     relations: OnceLock<Box<Chain>>,
+    /// The signature that does not verify, once somebody asked.
+    broken: OnceLock<Option<(usize, usize)>>,
 }
 
 impl ChainFact {
     /// Of the certificates as sent.
     pub fn new(chain: Vec<Arc<Certificate>>, omitted: usize, mark: Mark) -> Self {
-        Self { chain, omitted, mark, relations: OnceLock::new() }
+        Self { chain, omitted, mark, relations: OnceLock::new(), broken: OnceLock::new() }
     }
 
     /// How the certificates relate.
     pub fn relations(&self) -> &Chain {
         self.relations.get_or_init(|| Box::new(judge_chain(&self.chain)))
+    }
+
+    /// The certificate that is not signed by the one sent with it as its issuer, and that one: see
+    /// [`broken_link`]. Costs some signature verifications.
+    pub fn broken_link(&self) -> Option<(usize, usize)> {
+        *self.broken.get_or_init(|| broken_link(&self.chain, self.relations()))
     }
 
     /// The end-entity certificate.

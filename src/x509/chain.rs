@@ -1,4 +1,4 @@
-//! How the certificates of one message relate: by names and key identifiers, no signature is checked.
+//! How the certificates of one message relate: by names and key identifiers.
 
 use std::sync::Arc;
 

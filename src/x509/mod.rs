@@ -1,5 +1,5 @@
-//! Certificates: facts from DER, names, chains, host names, OCSP staples. Nothing here trusts or verifies: signatures are
-//! not checked, so that "self-signed" and "issued by" mean names and key identifiers.
+//! Certificates: facts from DER, names, chains, host names, OCSP staples, signatures. Where nothing else is said,
+//! "self-signed" and "issued by" mean names and key identifiers; signatures are looked at by `verify.rs` alone.
 //!
 //! All is read by an own walk over the DER (`der.rs`): a parser that refuses a certificate as a whole would take the
 //! facts with it that explain why a peer refused it too.
@@ -18,6 +18,7 @@ mod oid;
 mod san;
 mod signature;
 mod time;
+mod verify;
 
 pub use cache::Cache;
 pub use cert::{Certificate, KeyUsage, Validity};
@@ -30,3 +31,4 @@ pub use ocsp::{CertStatus, OcspResponse, OcspResponseStatus, OcspStatus, parse_o
 pub use san::San;
 pub use signature::SignatureHash;
 pub use time::format_time;
+pub use verify::{Verdict, broken_link, is_signed_by, verifies};

@@ -135,6 +135,30 @@ def tls_without_close_notify(port, how):
         plain.close()
 
 
+def wrong_signature(port):
+    """Answers a ClientHello of TLS 1.2 with a good flight in which one bit of the ServerKeyExchange's signature is turned."""
+    peer = listen(port)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = server_context().wrap_bio(incoming, outgoing, server_side=True)
+    incoming.write(read_some(peer))
+    try:
+        session.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    flight, at = bytearray(outgoing.read()), 0
+    while at < len(flight):
+        end, message = at + 5 + int.from_bytes(flight[at + 3:at + 5], "big"), at + 5
+        while message < end:
+            following = message + 4 + int.from_bytes(flight[message + 1:message + 4], "big")
+            if flight[message] == 12:
+                flight[following - 1] ^= 1
+            message = following
+        at = end
+    peer.sendall(flight)
+    read_some(peer)
+    peer.close()
+
+
 # --- clients ---
 
 def connect(port):

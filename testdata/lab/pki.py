@@ -77,6 +77,8 @@ CERTIFICATES = {
     "server-old-intermediate": (f"{LAB}/CN=tls-server.local", "old-intermediate", SERVER_EC, P256, VALID, []),
     "server-not-corp": (f"{LAB}/CN=tls-server.local", "corp-only", SERVER_EC, P256, VALID, []),
     "server-renewed": (f"{LAB}/CN=tls-server.local", "renewed", SERVER_EC, P256, VALID, []),
+    # No key identifier says which of two CAs of one name signed it.
+    "server-renewed-plain": (f"{LAB}/CN=tls-server.local", "renewed", SERVER_EC.replace(AKI, "authorityKeyIdentifier=none\n"), P256, VALID, []),
     "server-critical": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER_EC + "1.3.6.1.4.1.32473.1=critical,ASN1:NULL\n", P256,
                         VALID, []),
     "server-is-ca": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER_EC.replace("CA:FALSE", "CA:TRUE"), P256, VALID, []),

@@ -21,6 +21,7 @@ mod house;
 mod html;
 mod peers;
 mod provenance;
+mod signatures;
 mod streams;
 mod support;
 mod tui;

@@ -1,5 +1,5 @@
 """What servers choose and show: key exchanges, extensions and certificates that are weak, odd or wrong."""
-from ..case import Case, curl, s_client, s_server
+from ..case import Case, curl, peer, s_client, s_server
 from ..wire import LATER_NS, START_NS
 
 LOW = ":@SECLEVEL=0"
@@ -66,6 +66,12 @@ CERTIFICATES = [
             "aki-ski-mismatch", ["unable to get local issuer certificate"], "server-renewed"),
     refused("no-cert-sign", "the CA may not sign certificates by its key usage", ["no-sign"], "keycertsign-missing",
             ["unable to get issuer certificate|unable to get local issuer certificate|certificate"], "server-no-sign"),
+    refused("wrong-generation", "the CA that is sent did not sign the certificate: it has the same name and another key",
+            ["renewed-again"], "chain-signature-invalid", ["alert decrypt error"], "server-renewed-plain"),
+    Case("server/wrong-exchange-signature-12", "TLS 1.2: the signature of the ServerKeyExchange is wrong",
+         peer("wrong-signature", port="{server}"), curl("--tls-max", "1.2"),
+         {"outcome": "failed", "cause": "ske-signature-invalid", "findings": ["ske-signature-invalid"], "version": "TLS 1.2",
+          "words": ["rsa routines|bad signature"]}),
     shows("leaf-is-ca", "the server's certificate is a CA's", "server-cert-is-ca", ["CN = tls-server.local"], "server-is-ca"),
     shows("odd-fields", "the RSA exponent is 3, names are a wildcard and an address as a DNS name",
           ["rsa-exponent-small", "wildcard-cert", "san-has-ip-as-dns"], ["CN = tls-server.local"], "server-odd"),
