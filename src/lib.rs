@@ -23,6 +23,7 @@ pub mod tls;
 pub mod x509;
 pub mod facts;
 pub mod inference;
+pub mod expect;
 pub mod diagnose;
 pub mod analyzer;
 pub mod ladder;

@@ -39,7 +39,7 @@ pub use detail::{Detail, DetailError, FlowRef, FrameBytes, KeptMessage, detail};
 use open_flow::{KeepNothing, OpenFlow};
 
 /// What can be chosen.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// What the rules are told.
     pub policy: Policy,

@@ -132,14 +132,15 @@ pub(super) enum Command {
 /// Arguments of `tlscope report`.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = "Exit codes:
-  0  everything was read, no finding at or above --fail-on
-  1  a finding at or above --fail-on
+  0  everything was read, no finding at or above --fail-on, nothing other than expected
+  1  a finding at or above --fail-on, or an expectation broken
   2  the command line is wrong
   3  an input cannot be opened or is damaged (what is readable is still reported)
 
 Examples:
   tlscope report capture.pcapng
   tlscope report --format junit -o tlscope.xml --fail-on error capture.pcapng
+  tlscope report --expect min_version=1.2 --expect mutual_tls capture.pcapng
   tcpdump -w - -U -c 1000 tcp port 8443 | tlscope report -")]
 pub(super) struct ReportArgs {
     /// Captures (pcap or pcapng, also gzip, zstd or lz4); `-` is standard input
@@ -154,12 +155,15 @@ pub(super) struct ReportArgs {
     /// Exit with 1 when there is a finding of this severity or worse: error, warning or info
     #[arg(long, value_enum, value_name = "SEVERITY", hide_possible_values = true)]
     pub(super) fail_on: Option<FailOn>,
+    /// Exit with 1 when a server is not as a policy says (`tlscope explain expectations`)
+    #[arg(long, value_name = "POLICY.toml|KEY=VALUE")]
+    pub(super) expect: Vec<String>,
 }
 
 impl ReportArgs {
     /// As for `tlscope report FILE`.
     pub(super) fn of(file: PathBuf) -> Self {
-        Self { files: vec![file], format: "text".to_owned(), output: None, fail_on: None }
+        Self { files: vec![file], format: "text".to_owned(), output: None, fail_on: None, expect: Vec::new() }
     }
 }
 

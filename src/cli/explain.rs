@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{OK, USAGE, complain};
+use super::{OK, USAGE, complain, expect};
 use crate::diagnose;
 use crate::tls::names::{
     AlertDescription, CipherSuite, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
@@ -50,6 +50,10 @@ const KINDS: &[Kind] = &[
 pub(super) fn write(out: &mut dyn Write, topic: &[String]) -> io::Result<u8> {
     match topic {
         [] => index(out),
+        [topic] if topic == expect::TOPIC => {
+            out.write_all(expect::page().as_bytes())?;
+            Ok(OK)
+        }
         [code] => {
             if let Some(page) = diagnose::explain_page(code) {
                 out.write_all(page.as_bytes())?;

@@ -1,10 +1,11 @@
 //! What was typed → what it means → run; exit codes.
 //!
-//! Exit codes: 0 read everything and nothing at or above `--fail-on`; 1 a finding at or above it; 2 bad usage; 3 an input
-//! could not be opened or is damaged, or output could not be written. A closed pipe is a quiet end with 0.
+//! Exit codes: 0 read everything and nothing at or above `--fail-on`; 1 a finding at or above it, or an expectation broken;
+//! 2 bad usage; 3 an input could not be opened or is damaged, or output could not be written. A closed pipe is a quiet end with 0.
 #![allow(clippy::disallowed_methods, reason = "progress on standard error is paced by the real clock")]
 
 mod args;
+mod expect;
 mod explain;
 #[cfg(target_os = "linux")]
 mod interfaces;
@@ -18,7 +19,7 @@ mod report;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::sandbox::{self, Needs};
 use crate::text;
@@ -26,7 +27,7 @@ use args::{Cli, Command, Global, ReportArgs};
 
 /// Everything was read, nothing to complain of.
 const OK: u8 = 0;
-/// A finding at or above `--fail-on`.
+/// A finding at or above `--fail-on`, or an expectation broken.
 const FOUND: u8 = 1;
 /// The command line is wrong.
 const USAGE: u8 = 2;
@@ -40,7 +41,7 @@ const EXIT_STATUS: &str = ".SH EXIT STATUS
 Everything was read, no finding at or above \\fB\\-\\-fail\\-on\\fR.
 .TP
 1
-A finding at or above \\fB\\-\\-fail\\-on\\fR.
+A finding at or above \\fB\\-\\-fail\\-on\\fR, or an expectation (\\fB\\-\\-expect\\fR) broken.
 .TP
 2
 The command line is wrong.
@@ -67,7 +68,9 @@ Keep all rights.
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    match Cli::try_parse() {
+    let parsed = command(std::env::args_os().any(|a| a == "--help" || a == "help"));
+    let parsed = parsed.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    match parsed {
         Ok(cli) => ExitCode::from(run(cli)),
         Err(e) => {
             let code = if e.use_stderr() { USAGE } else { OK };
@@ -87,6 +90,20 @@ pub fn main() -> ExitCode {
             }))
         }
     }
+}
+
+/// The command line for clap. What `--help` adds to `-h` is examples, not room: an option stays a line, so that the long help
+/// fits a screen too.
+fn command(long_help: bool) -> clap::Command {
+    fn compact(c: clap::Command) -> clap::Command {
+        let c = match c.get_after_long_help().cloned() {
+            Some(text) => c.after_long_help(clap::builder::Resettable::Reset).after_help(text),
+            None => c,
+        };
+        c.mut_subcommands(compact)
+    }
+    let c = Cli::command();
+    if long_help { compact(c) } else { c }
 }
 
 fn run(cli: Cli) -> u8 {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::args::{Global, ReportArgs};
 use super::output::{Output, verdict};
 use super::{DAMAGED, FOUND, OK, complain, confine};
-use crate::analyzer::{Analyzer, Options};
+use crate::analyzer::{Analyzer, Options, SourceReport};
 use crate::capture::{self, Opened, Source};
-use crate::diagnose::Severity;
+use crate::diagnose::{Audit, Policy, Severity, breaks_expectation};
 use crate::report::{self, Style, Writer};
 use crate::sandbox::Needs;
 
@@ -25,6 +25,14 @@ pub(super) fn run(args: &ReportArgs, global: &Global) -> u8 {
 
 fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
     let Some(format) = report::format(&args.format) else { return Ok(super::USAGE) };
+    let expect = match super::expect::expectations(args) {
+        Ok(expect) => expect,
+        Err(sentence) => {
+            complain(&sentence);
+            return Ok(super::USAGE);
+        }
+    };
+    let policy = Policy { expect, ..Policy::default() };
     // Everything is opened while there is a right to.
     let files: Vec<_> = args.files.iter().map(|f| (f.as_path(), Opened::new(f))).collect();
     let mut output = Output::open(args.output.as_deref())?;
@@ -39,16 +47,17 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
     }
     let mut writer = (format.make)(&mut output, &options);
     writer.begin()?;
-    let mut analyzer = Analyzer::new(Options::default());
+    let mut analyzer = Analyzer::new(Options { policy: policy.clone(), ..Options::default() });
+    let mut taker = Taker { writer: writer.as_mut(), policy: &policy, audit: Audit::default(), broken: false };
     let mut damaged = false;
     for (path, file) in files {
-        damaged |= !read(path, file, &mut analyzer, writer.as_mut(), global)?;
+        damaged |= !read(path, file, &mut analyzer, &mut taker, global)?;
     }
-    writer.finish(analyzer.sources(), &[])?;
+    let broken = taker.finish(analyzer.sources())?;
     let worst = writer.summary().worst();
     drop(writer);
     output.close()?;
-    let found = args.fail_on.is_some_and(|limit| worst.is_some_and(|w| w >= Severity::from(limit)));
+    let found = broken || args.fail_on.is_some_and(|limit| worst.is_some_and(|w| w >= Severity::from(limit)));
     Ok(match (damaged, found) {
         (true, _) => DAMAGED,
         (false, true) => FOUND,
@@ -67,7 +76,7 @@ fn read(
     path: &Path,
     file: Result<Opened, capture::Error>,
     analyzer: &mut Analyzer,
-    writer: &mut dyn Writer,
+    taker: &mut Taker<'_, '_>,
     global: &Global,
 ) -> io::Result<bool> {
     analyzer.begin_source();
@@ -94,7 +103,7 @@ fn read(
         }
         batch = batch.wrapping_add(1);
         if batch.is_multiple_of(BATCH) || streaming {
-            take(analyzer, writer, streaming)?;
+            taker.take(analyzer, streaming)?;
             progress.show(&file);
         }
     }
@@ -106,7 +115,7 @@ fn read(
         info.problems.push(capture::Problem { frame: None, offset: None, message });
     }
     analyzer.end_source(&info);
-    take(analyzer, writer, streaming)?;
+    taker.take(analyzer, streaming)?;
     let Some(source) = analyzer.sources().last() else { return Ok(true) };
     if !source.info.complete && info.problems.len() != source.info.problems.len() {
         for p in source.info.problems.iter().skip(info.problems.len()) {
@@ -120,14 +129,33 @@ fn read(
     Ok(source.info.complete)
 }
 
-fn take(analyzer: &mut Analyzer, writer: &mut dyn Writer, streaming: bool) -> io::Result<()> {
-    if !analyzer.has_flows() {
-        return Ok(());
+/// Takes flows as they end: to the report, and to what is decided when all are there.
+struct Taker<'w, 'o> {
+    writer: &'w mut (dyn Writer + 'o),
+    policy: &'w Policy,
+    audit: Audit,
+    broken: bool,
+}
+
+impl Taker<'_, '_> {
+    fn take(&mut self, analyzer: &mut Analyzer, streaming: bool) -> io::Result<()> {
+        if !analyzer.has_flows() {
+            return Ok(());
+        }
+        for flow in analyzer.take_flows() {
+            self.audit.add(&flow.facts, self.policy);
+            self.broken |= flow.diagnosis.findings.iter().any(breaks_expectation);
+            self.writer.flow(&flow)?;
+        }
+        if streaming { self.writer.flush() } else { Ok(()) }
     }
-    for flow in analyzer.take_flows() {
-        writer.flow(&flow)?;
+
+    /// Writes the rest; true when an expectation is broken.
+    fn finish(self, sources: &[SourceReport]) -> io::Result<bool> {
+        let findings = self.audit.findings(self.policy);
+        self.writer.finish(sources, &findings)?;
+        Ok(self.broken || findings.iter().any(breaks_expectation))
     }
-    if streaming { writer.flush() } else { Ok(()) }
 }
 
 /// How far reading has come, on a standard error that is a terminal.

@@ -25,6 +25,7 @@ mod over_http;
 mod offer;
 mod page;
 mod peer_error;
+mod policy;
 mod proxy;
 mod psk;
 mod refusal;
@@ -47,7 +48,9 @@ use std::fmt;
 pub use crate::facts::Confidence;
 pub use fingerprint::Fingerprint;
 pub use page::{explain_page, index, markdown_table};
+pub use policy::{Audit, breaks_expectation};
 
+use crate::expect::Expectations;
 use crate::facts::{FlowFacts, Outcome};
 use crate::flow::Mark;
 use crate::span::{FrameNo, Role};
@@ -285,15 +288,17 @@ pub struct Finding {
 }
 
 /// What rules may be told from outside.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// A server certificate that ends within so many days of the capture is told.
     pub expiring_days: i64,
+    /// What the user expects of servers.
+    pub expect: Expectations,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { expiring_days: 30 }
+        Self { expiring_days: 30, expect: Expectations::default() }
     }
 }
 
@@ -340,10 +345,11 @@ const FAMILIES: &[&[Rule]] = &[
     ending::RULES,
     application::RULES,
     malformed::RULES,
+    policy::RULES,
 ];
 
 /// Families whose rules speak of connections without TLS too.
-const BELOW_TLS: &[&[Rule]] = &[transport::RULES, wrong_protocol::RULES, proxy::RULES];
+const BELOW_TLS: &[&[Rule]] = &[transport::RULES, wrong_protocol::RULES, proxy::RULES, policy::RULES];
 
 /// All rules.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -368,14 +374,24 @@ pub fn diagnose(facts: &FlowFacts, policy: &Policy) -> Diagnosis {
 }
 
 fn finding(facts: &FlowFacts, rule: &'static Rule, hit: Hit) -> Finding {
+    let severity = hit.severity.unwrap_or(rule.severity);
+    build(rule, hit, Fingerprint::of_flow(rule.code, severity, facts, ""))
+}
+
+/// A finding about a whole capture; `about` tells it apart from others of its rule.
+fn capture_finding(rule: &'static Rule, hit: Hit, about: &str) -> Finding {
+    let severity = hit.severity.unwrap_or(rule.severity);
+    build(rule, hit, Fingerprint::of_capture(rule.code, severity, about))
+}
+
+fn build(rule: &'static Rule, hit: Hit, fingerprint: Fingerprint) -> Finding {
     let mut frames = hit.frames;
     frames.sort_unstable();
     frames.dedup();
-    let severity = hit.severity.unwrap_or(rule.severity);
     Finding {
         code: rule.code,
-        fingerprint: Fingerprint::of_flow(rule.code, severity, facts, ""),
-        severity,
+        fingerprint,
+        severity: hit.severity.unwrap_or(rule.severity),
         confidence: hit.confidence.unwrap_or(Confidence::Certain),
         title: hit.title.unwrap_or_else(|| rule.title.to_owned()),
         detail: hit.detail,

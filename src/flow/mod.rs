@@ -5,6 +5,7 @@
 mod gap;
 mod history;
 mod key;
+mod prefix;
 mod stream;
 mod table;
 mod tcp;
@@ -12,6 +13,7 @@ mod tcp;
 pub use gap::{Gap, GapReason};
 pub use history::Conflict;
 pub use key::{Endpoint, Endpoints, FlowKey};
+pub use prefix::{NoPrefix, Prefix};
 pub use stream::{Assembler, Payload, StreamCounts, StreamEvent};
 pub use table::{FlowIndex, FlowTable};
 pub use tcp::{Connection, Mark, Sightings, TcpFacts, Unreachable};

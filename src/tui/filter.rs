@@ -10,6 +10,7 @@ use regex::Regex;
 
 use crate::diagnose::Severity;
 use crate::facts::Outcome;
+use crate::flow::Prefix;
 use crate::span::Role;
 use crate::tls::names::{AlertDescription, ProtocolVersion};
 
@@ -71,7 +72,7 @@ enum Text {
 
 #[derive(Clone, Debug)]
 enum Net {
-    Prefix(IpAddr, u8),
+    Prefix(Prefix),
     Text(String),
 }
 
@@ -239,17 +240,11 @@ fn test(key: &str, v: &str) -> Result<Test, String> {
 }
 
 fn net(v: &str) -> Result<Net, String> {
-    if let Some((ip, bits)) = v.split_once('/') {
-        let bad = || format!("ip:{v} is no address prefix such as 10.0.0.0/8");
-        let ip: IpAddr = ip.parse().map_err(|_| bad())?;
-        let bits: u8 = bits.parse().map_err(|_| bad())?;
-        let max = if ip.is_ipv4() { 32 } else { 128 };
-        return if bits <= max { Ok(Net::Prefix(ip, bits)) } else { Err(bad()) };
+    match v.parse() {
+        Ok(prefix) => Ok(Net::Prefix(prefix)),
+        Err(_) if v.contains('/') => Err(format!("ip:{v} is no address prefix such as 10.0.0.0/8")),
+        Err(_) => Ok(Net::Text(v.to_owned())),
     }
-    Ok(match v.parse::<IpAddr>() {
-        Ok(ip) => Net::Prefix(ip, if ip.is_ipv4() { 32 } else { 128 }),
-        Err(_) => Net::Text(v.to_owned()),
-    })
 }
 
 /// An address, or an address with its port: `10.0.0.1:443`, `[2001:db8::1]:443`.
@@ -387,17 +382,7 @@ impl Net {
     fn holds(&self, ip: IpAddr) -> bool {
         match self {
             Self::Text(t) => ip.to_string().contains(t.as_str()),
-            Self::Prefix(net, bits) => match (net, ip) {
-                (IpAddr::V4(n), IpAddr::V4(i)) => {
-                    let mask = u32::MAX.checked_shl(32u32.saturating_sub(u32::from(*bits))).unwrap_or(0);
-                    n.to_bits() & mask == i.to_bits() & mask
-                }
-                (IpAddr::V6(n), IpAddr::V6(i)) => {
-                    let mask = u128::MAX.checked_shl(128u32.saturating_sub(u32::from(*bits))).unwrap_or(0);
-                    n.to_bits() & mask == i.to_bits() & mask
-                }
-                _ => false,
-            },
+            Self::Prefix(p) => p.holds(ip),
         }
     }
 }

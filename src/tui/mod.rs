@@ -133,7 +133,7 @@ pub fn run(options: TuiOptions, confine: impl FnOnce() -> Result<(), String>) ->
     let guard = terminal::Guard;
     terminal::enter().map_err(Error::Terminal)?;
     let stop = Arc::new(AtomicBool::new(false));
-    let rows = worker::load(file, options.analyzer, stop.clone());
+    let rows = worker::load(file, options.analyzer.clone(), stop.clone());
     let (details, opened) = Details::start(input, options.analyzer);
     let keys = keys().map_err(Error::Terminal)?;
     let mut screen = Screen { app, signals, scribe, details, rows, opened, keys };

@@ -29,10 +29,10 @@ fn tlscope<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Comm
 }
 
 /// What a run gave.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 fn ran(c: &mut Command) -> Ran {
@@ -41,12 +41,12 @@ fn ran(c: &mut Command) -> Ran {
     Ran { code: o.status.code().expect("no signal"), out: text(o.stdout), err: text(o.stderr) }
 }
 
-fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
+pub fn run<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
     ran(&mut tlscope(args))
 }
 
 /// One sentence of the program, with what it must name.
-fn assert_sentence(err: &str, names: &[&str]) {
+pub fn assert_sentence(err: &str, names: &[&str]) {
     assert!(err.starts_with("tlscope: ") && err.ends_with('\n'), "{err:?}");
     for name in names {
         assert!(err.contains(name), "{err:?} does not name {name:?}");
@@ -54,11 +54,11 @@ fn assert_sentence(err: &str, names: &[&str]) {
     assert_eq!(drives_a_terminal(err), None, "{err:?}");
 }
 
-fn json(text: &str) -> Value {
+pub fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
 }
 
-fn path(name: &str) -> String {
+pub fn path(name: &str) -> String {
     capture(name).to_str().expect("UTF-8").to_owned()
 }
 

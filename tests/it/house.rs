@@ -106,6 +106,17 @@ const NOT_IN_CAPTURES: &[(&str, &str)] = &[
     ("tls-malformed-message", "malformed.rs"),
     ("record-too-long", "malformed.rs"),
     ("fin-during-client-flight", "ending.rs"),
+    ("policy-plaintext", "policy/tests.rs"),
+    ("policy-mutual-tls", "policy/tests.rs"),
+    ("policy-version", "policy/tests.rs"),
+    ("policy-cipher-suite", "policy/tests.rs"),
+    ("policy-group", "policy/tests.rs"),
+    ("policy-post-quantum", "policy/tests.rs"),
+    ("policy-certificate-days", "policy/tests.rs"),
+    ("policy-issuer", "policy/tests.rs"),
+    ("policy-alpn", "policy/tests.rs"),
+    ("policy-not-judged", "policy/tests.rs"),
+    ("policy-not-checked", "policy/tests.rs"),
 ];
 
 /// A file of `src` without its tests and comments.

@@ -15,6 +15,7 @@ mod corpus;
 mod cuts;
 mod formats;
 mod fuzzing;
+mod gate;
 mod golden;
 mod hostile;
 mod house;
