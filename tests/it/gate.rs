@@ -35,6 +35,9 @@ fn broken_expectations_exit_with_1_and_name_their_evidence() {
     for (expect, capture, code) in [
         ("mutual_tls", "good/one-way-12", "policy-mutual-tls"),
         ("mutual_tls", "good/optional-no-cert-12", "policy-mutual-tls"),
+        // TLS 1.3 protects these; the sizes of its records tell.
+        ("mutual_tls", "good/one-way-13", "policy-mutual-tls"),
+        ("mutual_tls", "good/optional-no-cert-13", "policy-mutual-tls"),
         ("min_version=1.2", "good/tls-10", "policy-version"),
         ("cipher_suites=TLS_AES_256_GCM_SHA384", "good/cipher-aes128-13", "policy-cipher-suite"),
         ("groups=x25519", "good/dhe-2048-12", "policy-group"),
@@ -59,6 +62,10 @@ fn expectations_that_hold_are_silent() {
     for (expect, capture) in [
         ("mutual_tls", "good/mtls-12"),
         ("mutual_tls", "good/mtls-tls-10"),
+        ("mutual_tls", "good/mtls-13"),
+        // The server refuses the client that has no certificate.
+        ("mutual_tls", "guide/5-client-cert-missing-12"),
+        ("mutual_tls", "guide/5-client-cert-missing-13"),
         ("min_version=1.0", "good/tls-10"),
         ("min_version=1.3", "good/one-way-13"),
         ("cipher_suites=TLS_AES_128*", "good/cipher-aes128-13"),

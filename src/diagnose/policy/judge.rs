@@ -1,8 +1,8 @@
 //! Does a flow meet a requirement? Each answers for one, and knows when it cannot.
 
-use super::super::{Blame, Hit, Policy, words};
+use super::super::{Blame, Confidence, Hit, Policy, words};
 use crate::expect::{Place, Requirements};
-use crate::facts::{FlowFacts, Outcome, Seen, Why};
+use crate::facts::{ClientCertificate, FlowFacts, Outcome, Seen, Why};
 use crate::flow::Mark;
 use crate::span::Role;
 use crate::text::escape_bytes;
@@ -124,41 +124,51 @@ pub(super) fn mutual_tls(f: &FlowFacts, p: &Policy) -> Judged {
                     "the session is resumed, so that the client proved itself in an earlier connection, if at all",
                 );
             }
-            let finished = f.outcome() == Outcome::Established;
-            let request = f.certificate_requested();
-            let sent = f.of(Role::Client).certificates.as_ref();
-            match (sent, request) {
-                (Some(c), _) if !c.chain.is_empty() || c.omitted > 0 => match f.of(Role::Client).certificate_verify {
-                    Some(_) => Holds,
-                    None if finished => Unknown("a client certificate was sent, and no proof of its key was seen"),
-                    None => Beside,
-                },
+            let outcome = f.outcome();
+            let auth = f.client_auth(outcome);
+            let at = auth.mark.unwrap_or_else(|| hello(f));
+            match (auth.certificate, outcome) {
                 // A server that refuses an empty answer does what is required.
-                (Some(_), _)
-                    if f.outcome() == Outcome::Failed && f.fatal_alert().is_some_and(|(r, ..)| r == Role::Server) =>
-                {
-                    Holds
+                (ClientCertificate::Empty, Outcome::Failed | Outcome::Rejected) if refused_by_server(f) => Holds,
+                (_, Outcome::Failed | Outcome::Rejected) => Beside,
+                (ClientCertificate::Unknown | ClientCertificate::Unanswered, _) => {
+                    Unknown(f.blind(Role::Client).or(f.blind(Role::Server)).map_or(CLIENT_HIDDEN, reason))
                 }
-                _ if !finished => unfinished(f, Role::Client),
-                (Some(c), _) => accepted(f, "asked for a client certificate, got an empty answer", c.mark),
-                (None, Seen::No) => accepted(f, "did not ask for a client certificate", hello(f)),
-                (None, Seen::Yes(_)) => Unknown("the client's answer to the certificate request is not in the capture"),
-                (None, Seen::Unknown(why)) => Unknown(reason(why)),
+                (_, Outcome::Incomplete) => Unknown(reason(Why::NotYet)),
+                (_, Outcome::Established) if auth.confidence == Confidence::Possible => Unknown(CLIENT_HIDDEN),
+                (ClientCertificate::Sent, _) if auth.proven == Some(true) => Holds,
+                (ClientCertificate::Sent, _) => {
+                    Unknown("a client certificate was sent, and no proof of its key was seen")
+                }
+                (ClientCertificate::Empty, _) => {
+                    accepted(f, auth.confidence, "asked for a client certificate, got an empty answer", at)
+                }
+                (ClientCertificate::NotAsked, _) => {
+                    accepted(f, auth.confidence, "did not ask for a client certificate", hello(f))
+                }
             }
         },
     )
 }
 
+/// Why TLS 1.3 may not show it.
+const CLIENT_HIDDEN: &str = "TLS 1.3 protects the client's certificate, and the sizes of its records do not decide it";
+
+fn refused_by_server(f: &FlowFacts) -> bool {
+    f.fatal_alert().is_some_and(|(role, ..)| role == Role::Server) || f.refused_after_client_flight().is_some()
+}
+
 /// The server went on without a client certificate.
-fn accepted(f: &FlowFacts, what: &str, at: Mark) -> Verdict {
-    let done = f.of(Role::Server).after_ccs;
+fn accepted(f: &FlowFacts, sure: Confidence, what: &str, at: Mark) -> Verdict {
+    let server = f.of(Role::Server);
     let detail = format!(
         "The server {} {what} (frame {}) and completed the handshake.",
         words::end(f.end(Role::Server)),
         at.frame
     );
     let hit = Hit::new(detail, "Make the server require and verify a client certificate.");
-    Broken(hit.blame(Blame::Server).at(at).at_any(f.server_hello_done).at_any(done))
+    let done = server.after_ccs.or(server.application_data);
+    Broken(hit.blame(Blame::Server).sure(sure).at(at).at_any(f.server_hello_done).at_any(done))
 }
 
 pub(super) fn version(f: &FlowFacts, p: &Policy) -> Judged {
