@@ -171,9 +171,8 @@ fn confine(needs: Needs, global: &Global) -> Result<(), String> {
     if global.verbose {
         complain(&format!("sandbox: {level}"));
         let open = sandbox::probe();
-        if !open.is_empty() {
-            complain(&format!("sandbox: still possible: {}", open.join(", ")));
-        }
+        let open = if open.is_empty() { "all refused".into() } else { format!("still possible: {}", open.join(", ")) };
+        complain(&format!("sandbox: tried from inside: a file, a socket, a program: {open}"));
     }
     Ok(())
 }

@@ -114,17 +114,17 @@ pub(crate) fn caller() -> Option<(nix::unistd::Uid, nix::unistd::Gid)> {
     Some((uid.into(), gid.into()))
 }
 
-/// Tries what must fail now: opening a file and opening a socket. Gives what did not fail.
+/// Tries what must fail now: to open a file, to open a socket, to start a program. Gives what did not fail.
 pub fn probe() -> Vec<&'static str> {
     let mut open = Vec::new();
     if std::fs::File::open("/etc/passwd").is_ok() {
-        open.push("opening a file");
+        open.push("a file");
     }
     if std::net::UdpSocket::bind("127.0.0.1:0").is_ok() {
-        open.push("opening a socket");
+        open.push("a socket");
     }
     if std::process::Command::new("/bin/true").spawn().is_ok() {
-        open.push("starting a program");
+        open.push("a program");
     }
     open
 }

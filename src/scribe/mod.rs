@@ -167,6 +167,8 @@ impl Scribe {
     pub fn flush(&mut self) -> io::Result<()> {
         let result = match self.to.as_mut() {
             Some(to) if !self.batch.is_empty() => to.write_all(&self.batch),
+            // What failed after the last words went through the pipe must not wait for the next ones.
+            Some(_) if matches!(self.child.try_wait(), Ok(Some(_))) => Err(io::ErrorKind::BrokenPipe.into()),
             _ => return Ok(()),
         };
         self.batch.clear();

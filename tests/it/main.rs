@@ -20,6 +20,8 @@ mod golden;
 mod hostile;
 mod house;
 mod html;
+#[cfg(target_os = "linux")]
+mod live;
 mod peers;
 mod provenance;
 mod signatures;
