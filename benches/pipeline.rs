@@ -91,7 +91,7 @@ fn pipeline(c: &mut Criterion) {
                 for flow in analyzer.take_flows() {
                     writer.flow(&flow).expect("a sink");
                 }
-                writer.finish(analyzer.sources(), &[]).expect("a sink");
+                writer.finish(analyzer.sources(), &analyzer.findings()).expect("a sink");
             });
         });
     }

@@ -29,7 +29,7 @@ pub fn capture(data: &[u8]) {
         for flow in &flows {
             let _ = writer.flow(flow);
         }
-        let _ = writer.finish(analyzer.sources(), &[]);
+        let _ = writer.finish(analyzer.sources(), &analyzer.findings());
     }
 }
 

@@ -3,9 +3,9 @@
 //! The path of the data reads top to bottom in this file, and a module uses only modules above it:
 //!
 //! ```text
-//! bytes ─▶ capture ─▶ packet ─▶ flow ─▶ upgrade ─▶ tls ─▶ facts ─▶ diagnose ─▶ report | tui
-//!         frames     segments  streams  where TLS   records,   what the   findings
-//!                                       begins      messages   wire said
+//! bytes ─▶ capture ─▶ packet ─▶ flow ─▶ upgrade ─▶ tls ─▶ facts ─▶ siblings ─▶ diagnose ─▶ report | tui
+//!         frames     segments  streams  where TLS   records,   what the   what other   findings
+//!                                       begins      messages   wire said  flows say
 //! ```
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
@@ -24,6 +24,7 @@ pub mod x509;
 pub mod facts;
 pub mod inference;
 pub mod expect;
+pub mod siblings;
 pub mod diagnose;
 pub mod analyzer;
 pub mod ladder;

@@ -181,3 +181,31 @@ pub const UPGRADE_BYTES: usize = 16 << 10;
 
 /// Connections that hold TLS state at once (some KiB each). Beyond it the one idle longest is reported as it stands.
 pub const SPEECHES: usize = 1 << 13;
+
+/// Servers (address and port), and pairs of a client's address and a server, whose flows are remembered to be compared with
+/// later ones. Beyond it those met least recently are forgotten, and their number is told.
+pub const SIBLING_SERVERS: usize = 2048;
+
+/// Certificates, clients' addresses and server names remembered for the same.
+pub const SIBLING_NAMES: usize = 4096;
+
+/// Hello randoms, and sessions, known again: a few hundred bytes each.
+pub const SIBLING_HELLOS: usize = 8192;
+
+/// Different offers remembered for one server, of flows that it accepted, and as many of flows that it refused.
+pub const SIBLING_OFFERS: usize = 3;
+
+/// Values of each other list about one server, name, certificate or cause (addresses, public keys, ids of flows).
+pub const SIBLING_LIST: usize = 16;
+
+/// Entries kept of each list of a remembered ClientHello: browsers send up to 60 suites.
+pub const SIBLING_OFFER_LIST: usize = 64;
+
+/// Application protocols kept of a remembered ClientHello.
+pub const SIBLING_PROTOCOLS: usize = 4;
+
+/// Bytes kept of a server name or application protocol: what a name in DNS may have.
+pub const SIBLING_NAME_BYTES: usize = 255;
+
+/// Characters kept of a remembered certificate's subject, issuer and serial number, each.
+pub const SIBLING_TEXT: usize = 200;

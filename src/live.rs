@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::analyzer::{Analyzer, FlowReport, Options, SourceReport};
 use crate::capture::live::{self, Live};
 use crate::capture::{Format, Frame, PcapngBlocks, Problem, SourceInfo};
+use crate::diagnose::Finding;
 use crate::scribe::{Job, Rotation, Scribe};
 use crate::span::Timestamp;
 
@@ -220,7 +221,8 @@ impl Session {
         }
         self.analyzer.end_source(&info);
         let flows = self.analyzer.take_flows();
-        Finished { flows, sources: self.analyzer.sources().to_vec(), why }
+        let (sources, findings) = (self.analyzer.sources().to_vec(), self.analyzer.findings());
+        Finished { flows, sources, findings, why }
     }
 }
 
@@ -231,6 +233,8 @@ pub struct Finished {
     pub flows: Vec<FlowReport>,
     /// The source.
     pub sources: Vec<SourceReport>,
+    /// What is true of several flows together.
+    pub findings: Vec<Finding>,
     /// Why it ended before it was told to.
     pub why: Option<Error>,
 }

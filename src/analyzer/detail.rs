@@ -1,13 +1,14 @@
 //! One flow once more, with everything kept: message bytes, where each came from, and the frames themselves.
 //!
 //! Lists of flows keep no payload; when somebody looks at one flow, the input is read again and only that flow's frames
-//! are analysed. Its facts come out the same, because a flow depends on its own packets only.
+//! are analysed. Its facts come out the same, because they depend on its own packets only and on what is handed in.
 
 use std::collections::BTreeMap;
 
 use super::open_flow::{Keep, OpenFlow};
 use super::{FlowReport, Options, report, side_of};
 use crate::capture::{self, Frame, Source};
+use crate::facts::Siblings;
 use crate::facts::{MessageFact, MessageKind};
 use crate::flow::{Endpoint, Endpoints, FlowKey, Mark};
 use crate::limits;
@@ -20,7 +21,7 @@ use crate::tls::{self, Event, Extents};
 use crate::x509;
 
 /// Which flow of an input.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FlowRef {
     /// Its id.
     pub id: u64,
@@ -30,6 +31,8 @@ pub struct FlowRef {
     pub first: FrameNo,
     /// Its last packet.
     pub last: FrameNo,
+    /// What flows before it say about it: they are not read again.
+    pub siblings: Siblings,
 }
 
 /// A message with its bytes.
@@ -245,7 +248,8 @@ pub fn detail(source: &mut dyn Source, which: &FlowRef, options: &Options) -> Re
         }
     }
     let gone = DetailError::Gone(which.id);
-    let Some(facts) = flow.and_then(|f| f.finish(ended, &mut certificates, &mut keeper)) else { return Err(gone) };
+    let Some(mut facts) = flow.and_then(|f| f.finish(ended, &mut certificates, &mut keeper)) else { return Err(gone) };
+    facts.siblings = which.siblings.clone();
     let Some(report) = report(facts, &options.policy) else { return Err(gone) };
     keeper.messages.sort_by_key(|m| m.mark.frame);
     Ok(Detail { report, messages: keeper.messages, frames, frames_omitted: omitted })

@@ -27,11 +27,12 @@ mod open_flow;
 use std::collections::BTreeMap;
 
 use crate::capture::{Frame, LinkType, Problem, SourceInfo};
-use crate::diagnose::{self, Diagnosis, Policy};
+use crate::diagnose::{self, Diagnosis, Finding, Policy};
 use crate::facts::FlowFacts;
 use crate::flow::{Endpoint, Endpoints, FlowIndex, FlowKey, FlowTable, Mark};
 use crate::limits;
 use crate::packet::{Decoder, IcmpUnreachable, Packet, Segment, Skip, TcpFlags};
+use crate::siblings::{ClockJump, Memory};
 use crate::span::{FrameNo, Side, Timestamp};
 use crate::x509;
 
@@ -97,6 +98,12 @@ pub struct Analyzer {
     now: Timestamp,
     decided: live::Decided,
     losses: live::Losses,
+    /// Time of the frame before.
+    before: Option<Timestamp>,
+    /// Flows of the present input: those of others may have the same addresses and be strangers.
+    memory: Memory,
+    /// What is true of flows of the inputs before, together.
+    findings: Vec<Finding>,
 }
 
 impl Analyzer {
@@ -124,14 +131,20 @@ impl Analyzer {
             now: Timestamp(i64::MIN),
             decided: live::Decided::default(),
             losses: live::Losses::default(),
+            before: None,
+            memory: Memory::default(),
+            findings: Vec::new(),
         }
     }
 
     /// The next input begins; returns its index.
     pub fn begin_source(&mut self) -> usize {
         let index = self.sources.len();
+        self.findings = self.findings();
+        self.memory = Memory::default();
         self.source = Some(index);
         self.now = Timestamp(i64::MIN);
+        self.before = None;
         self.decoded = 0;
         self.skipped.clear();
         self.connections = 0;
@@ -144,6 +157,10 @@ impl Analyzer {
     pub fn push(&mut self, frame: &Frame<'_>) {
         // Frames without a time (Simple Packet Blocks) stand at the time of the one before.
         let time = frame.time.unwrap_or(if self.now.0 == i64::MIN { Timestamp(0) } else { self.now });
+        if let Some(before) = self.before.replace(time).filter(|b| *b > time) {
+            let back_ns = before.0.saturating_sub(time.0);
+            self.memory.clock_back(ClockJump { source: self.source.unwrap_or(0), frame: frame.no, back_ns, count: 1 });
+        }
         let mut decoder = std::mem::take(&mut self.decoder);
         match decoder.decode(frame) {
             Packet::Tcp(segment) => {
@@ -202,7 +219,9 @@ impl Analyzer {
                 self.speeches = self.speeches.saturating_sub(1);
                 self.evicted_handshakes = self.evicted_handshakes.saturating_add(u64::from(pressed && !over));
                 self.pending = self.pending.saturating_sub(pending);
-                self.done.extend(facts.and_then(|f| report(f, &self.options.policy)));
+                if let Some(facts) = facts {
+                    self.report(facts);
+                }
             }
             self.table.requeue(i);
         }
@@ -258,6 +277,13 @@ impl Analyzer {
     /// True when [`Analyzer::take_flows`] would give any.
     pub fn has_flows(&self) -> bool {
         !self.done.is_empty()
+    }
+
+    /// What is true of several flows together, for one input after the other: asked for when the last one has ended.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut all = self.findings.clone();
+        all.extend(diagnose::diagnose_capture(&self.memory, &self.options.policy));
+        all
     }
 
     /// What became of the inputs so far.
@@ -355,8 +381,16 @@ impl Analyzer {
         self.speeches = self.speeches.saturating_sub(usize::from(flow.has_speech()));
         if let Some(mut facts) = flow.finish(by_end_of_input, &mut self.certificates, &mut KeepNothing) {
             facts.packets_lost = self.losses.within(facts.first.time, facts.doubtful_until(self.now));
-            self.done.extend(report(facts, &self.options.policy));
+            self.report(facts);
         }
+    }
+
+    /// Diagnoses a flow that has ended, with what those before it say, and remembers it for those after it.
+    fn report(&mut self, mut facts: FlowFacts) {
+        facts.siblings = self.memory.recall(&facts);
+        let Some(r) = report(facts, &self.options.policy) else { return };
+        self.memory.remember(&r.facts, r.diagnosis.outcome, r.diagnosis.cause);
+        self.done.push(r);
     }
 }
 

@@ -164,7 +164,7 @@ fn watch(
     for flow in &finished.flows {
         writer.flow(flow)?;
     }
-    writer.finish(&finished.sources, &[])?;
+    writer.finish(&finished.sources, &finished.findings)?;
     for s in &finished.sources {
         if let Some(lost) = s.info.dropped.filter(|n| *n > 0) {
             complain(&format!(

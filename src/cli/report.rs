@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::args::{Global, ReportArgs};
 use super::output::{Output, verdict};
 use super::{DAMAGED, FOUND, OK, complain, confine};
-use crate::analyzer::{Analyzer, Options, SourceReport};
+use crate::analyzer::{Analyzer, Options};
 use crate::capture::{self, Opened, Source};
 use crate::diagnose::{Audit, Policy, Severity, breaks_expectation};
 use crate::report::{self, Style, Writer};
@@ -53,7 +53,7 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
     for (path, file) in files {
         damaged |= !read(path, file, &mut analyzer, &mut taker, global)?;
     }
-    let broken = taker.finish(analyzer.sources())?;
+    let broken = taker.finish(&analyzer)?;
     let worst = writer.summary().worst();
     drop(writer);
     output.close()?;
@@ -151,9 +151,10 @@ impl Taker<'_, '_> {
     }
 
     /// Writes the rest; true when an expectation is broken.
-    fn finish(self, sources: &[SourceReport]) -> io::Result<bool> {
-        let findings = self.audit.findings(self.policy);
-        self.writer.finish(sources, &findings)?;
+    fn finish(self, analyzer: &Analyzer) -> io::Result<bool> {
+        let mut findings = self.audit.findings(self.policy);
+        findings.extend(analyzer.findings());
+        self.writer.finish(analyzer.sources(), &findings)?;
         Ok(self.broken || findings.iter().any(breaks_expectation))
     }
 }

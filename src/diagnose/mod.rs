@@ -15,8 +15,10 @@ mod cipher;
 mod client_auth;
 mod client_cert;
 mod delivery;
+mod differences;
 mod ending;
 mod fingerprint;
+mod fleet;
 mod hello;
 mod key_exchange;
 mod malformed;
@@ -24,6 +26,7 @@ mod negotiation;
 mod over_http;
 mod offer;
 mod page;
+mod pattern;
 mod peer_error;
 mod policy;
 mod proxy;
@@ -35,6 +38,7 @@ mod server_cert;
 mod server_extensions;
 mod server_hello;
 mod signatures;
+mod sibling;
 #[cfg(test)]
 mod testing;
 mod transport;
@@ -53,6 +57,7 @@ pub use policy::{Audit, breaks_expectation};
 use crate::expect::Expectations;
 use crate::facts::{FlowFacts, Outcome};
 use crate::flow::Mark;
+use crate::siblings::Memory;
 use crate::span::{FrameNo, Role};
 
 /// How bad a finding is.
@@ -147,8 +152,17 @@ pub struct Rule {
     pub guide: Option<u8>,
     /// What to read about it.
     pub page: Page,
-    /// Does it hold for this flow?
-    pub check: fn(&FlowFacts, &Policy) -> Option<Hit>,
+    /// Does it hold?
+    pub check: Check,
+}
+
+/// What a rule looks at.
+#[derive(Clone, Copy)]
+pub enum Check {
+    /// One flow, with what flows before it say about it.
+    Flow(fn(&FlowFacts, &Policy) -> Option<Hit>),
+    /// All flows of a capture, once they have ended. One hit for each thing that it is about.
+    Capture(fn(&Memory, &Policy) -> Vec<Hit>),
 }
 
 impl fmt::Debug for Rule {
@@ -176,6 +190,17 @@ pub struct Hit {
     pub beside: bool,
     /// The evidence.
     pub frames: Vec<FrameNo>,
+    /// What it is about, where that is not one flow.
+    pub scope: Option<Box<Scope>>,
+}
+
+/// What a hit is about beyond one flow.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Flows it speaks of.
+    pub flows: Vec<u64>,
+    /// What tells it apart from others of its code at the same server or in the same capture, where there may be several.
+    pub about: String,
 }
 
 impl Hit {
@@ -224,6 +249,18 @@ impl Hit {
         self
     }
 
+    /// What it is about, for its fingerprint.
+    fn about(mut self, about: impl Into<String>) -> Self {
+        self.scope.get_or_insert_default().about = about.into();
+        self
+    }
+
+    /// Names the flows that it is about.
+    fn of(mut self, flows: impl IntoIterator<Item = u64>) -> Self {
+        self.scope.get_or_insert_default().flows.extend(flows);
+        self
+    }
+
     /// Adds a frame of evidence, when there is one.
     fn at_any(mut self, mark: Option<Mark>) -> Self {
         self.frames.extend(mark.map(|m| m.frame));
@@ -240,7 +277,18 @@ const fn new(
     page: Page,
     check: fn(&FlowFacts, &Policy) -> Option<Hit>,
 ) -> Rule {
-    Rule { code, severity, title, rank, guide: None, page, check }
+    Rule { code, severity, title, rank, guide: None, page, check: Check::Flow(check) }
+}
+
+/// A rule about a whole capture; it is never a flow's cause.
+const fn wide(
+    code: &'static str,
+    severity: Severity,
+    title: &'static str,
+    page: Page,
+    check: fn(&Memory, &Policy) -> Vec<Hit>,
+) -> Rule {
+    Rule { code, severity, title, rank: 0, guide: None, page, check: Check::Capture(check) }
 }
 
 /// The same for a row of the troubleshooting guide.
@@ -346,6 +394,9 @@ const FAMILIES: &[&[Rule]] = &[
     application::RULES,
     malformed::RULES,
     policy::RULES,
+    sibling::RULES,
+    pattern::RULES,
+    fleet::RULES,
 ];
 
 /// Families whose rules speak of connections without TLS too.
@@ -366,28 +417,51 @@ pub fn diagnose(facts: &FlowFacts, policy: &Policy) -> Diagnosis {
     let mut hits: Vec<(&'static Rule, Finding)> = Vec::new();
     let families = if facts.is_tls() { FAMILIES } else { BELOW_TLS };
     for rule in families.iter().flat_map(|f| f.iter()) {
-        if let Some(hit) = (rule.check)(facts, policy) {
+        if let Check::Flow(check) = rule.check
+            && let Some(hit) = check(facts, policy)
+        {
             hits.push((rule, finding(facts, rule, hit)));
         }
     }
-    cause::settle(facts, hits)
+    let mut diagnosis = cause::settle(facts, hits);
+    sibling::add_evidence(facts, &mut diagnosis);
+    diagnosis
+}
+
+/// Runs every rule about whole captures: what is true of several flows together, the worst first.
+pub fn diagnose_capture(memory: &Memory, policy: &Policy) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for rule in rules() {
+        if let Check::Capture(check) = rule.check {
+            out.extend(check(memory, policy).into_iter().map(|hit| capture_finding(rule, hit)));
+        }
+    }
+    out.sort_by_key(|f| std::cmp::Reverse(f.severity));
+    out
 }
 
 fn finding(facts: &FlowFacts, rule: &'static Rule, hit: Hit) -> Finding {
     let severity = hit.severity.unwrap_or(rule.severity);
-    build(rule, hit, Fingerprint::of_flow(rule.code, severity, facts, ""))
+    let about = hit.scope.as_ref().map_or("", |s| &s.about);
+    let fingerprint = Fingerprint::of_flow(rule.code, severity, facts, about);
+    build(rule, hit, fingerprint)
 }
 
-/// A finding about a whole capture; `about` tells it apart from others of its rule.
-fn capture_finding(rule: &'static Rule, hit: Hit, about: &str) -> Finding {
+/// A finding about a whole capture.
+fn capture_finding(rule: &'static Rule, hit: Hit) -> Finding {
     let severity = hit.severity.unwrap_or(rule.severity);
-    build(rule, hit, Fingerprint::of_capture(rule.code, severity, about))
+    let about = hit.scope.as_ref().map_or("", |s| &s.about);
+    let fingerprint = Fingerprint::of_capture(rule.code, severity, about);
+    build(rule, hit, fingerprint)
 }
 
 fn build(rule: &'static Rule, hit: Hit, fingerprint: Fingerprint) -> Finding {
     let mut frames = hit.frames;
     frames.sort_unstable();
     frames.dedup();
+    let mut flows = hit.scope.map(|s| s.flows).unwrap_or_default();
+    flows.sort_unstable();
+    flows.dedup();
     Finding {
         code: rule.code,
         fingerprint,
@@ -399,6 +473,6 @@ fn build(rule: &'static Rule, hit: Hit, fingerprint: Fingerprint) -> Finding {
         blame: hit.blame.unwrap_or(Blame::Either),
         explains_failure: rule.rank > 0 && !hit.beside,
         frames,
-        flows: Vec::new(),
+        flows,
     }
 }

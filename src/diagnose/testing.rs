@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Diagnosis, Finding, Policy, diagnose};
+use super::{Diagnosis, Finding, Policy, diagnose, diagnose_capture};
 use crate::facts::{AlertFact, Basis, CertificateRequestFact, ChainFact, FlowFacts, MessageFact, MessageKind, Placed};
 use crate::flow::{Endpoint, Endpoints, Mark, Sightings};
+use crate::siblings::Memory;
 use crate::span::{FrameNo, Side, Timestamp};
 use crate::tls::Start;
 use crate::tls::handshake::{ClientHello, Extensions, ServerHello};
@@ -232,4 +233,23 @@ pub(super) fn told(f: &FlowFacts) -> Diagnosis {
 /// The finding of a code.
 pub(super) fn find(f: &FlowFacts, code: &str) -> Option<Finding> {
     told(f).findings.into_iter().find(|x| x.code == code)
+}
+
+/// What is said of a capture of these flows, in the order in which they end.
+pub(super) fn whole(flows: Vec<FlowFacts>) -> Vec<Finding> {
+    let mut memory = Memory::default();
+    for (mut f, id) in flows.into_iter().zip(1..) {
+        f.id = id;
+        f.last.time.0 = f.first.time.0 + i64::try_from(id).expect("small");
+        f.client_hello.as_mut().expect("there").message.random = [u8::try_from(id).expect("few"); 32];
+        f.siblings = memory.recall(&f);
+        let d = told(&f);
+        memory.remember(&f, d.outcome, d.cause);
+    }
+    diagnose_capture(&memory, &Policy::default())
+}
+
+/// The codes of findings.
+pub(super) fn codes(found: &[Finding]) -> Vec<&str> {
+    found.iter().map(|f| f.code).collect()
 }

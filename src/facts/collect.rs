@@ -53,6 +53,7 @@ impl FlowFacts {
             evicted: false,
             packets_lost: false,
             is_open: false,
+            siblings: super::Siblings::default(),
         }
     }
 
@@ -307,7 +308,7 @@ impl Collector<'_> {
                 f.client_key_exchange.get_or_insert(m.mark);
             }
             Handshake::NewSessionTicket(t) => {
-                f.ticket.get_or_insert((m.mark, t.lifetime));
+                f.ticket.get_or_insert((m.mark, *t));
             }
             Handshake::CertificateStatus(Some(span)) => {
                 if let Some(der) = slice(m.bytes, *span)

@@ -9,6 +9,7 @@ mod expected;
 mod inferred;
 mod outcome;
 mod seen;
+mod sibling;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -17,7 +18,7 @@ use smallvec::SmallVec;
 
 use crate::flow::{Conflict, Endpoint, Endpoints, Gap, Mark, TcpFacts};
 use crate::span::{FrameNo, Pair, Role, Side, Timestamp};
-use crate::tls::handshake::{ClientHello, ServerHello, ServerKeyExchange};
+use crate::tls::handshake::{ClientHello, NewSessionTicket, ServerHello, ServerKeyExchange};
 use crate::tls::names::{
     AlertDescription, AlertLevel, CipherSuite, ContentType, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
 };
@@ -31,6 +32,7 @@ pub use expected::Expected;
 pub use inferred::{Answer, Claim, Confidence, EarlyData, Inferred, PostHandshake, Step, Verdict};
 pub use outcome::{EndedBy, How, Outcome, Phase};
 pub use seen::{Seen, Why};
+pub use sibling::{Leaf, Offer, Sibling, Siblings};
 
 /// Where a claim comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -311,8 +313,8 @@ pub struct FlowFacts {
     pub server_hello_done: Option<Mark>,
     /// ClientKeyExchange.
     pub client_key_exchange: Option<Mark>,
-    /// NewSessionTicket in clear (TLS 1.2 and before): lifetime in seconds.
-    pub ticket: Option<(Mark, u32)>,
+    /// NewSessionTicket in clear (TLS 1.2 and before).
+    pub ticket: Option<(Mark, NewSessionTicket)>,
     /// Stapled OCSP response.
     pub ocsp: Option<Box<OcspResponse>>,
     /// The handshake's steps in wire order, capped.
@@ -339,6 +341,8 @@ pub struct FlowFacts {
     pub packets_lost: bool,
     /// It goes on and will be reported again (live captures).
     pub is_open: bool,
+    /// What flows that ended before this one say about it.
+    pub siblings: Siblings,
 }
 
 impl FlowFacts {

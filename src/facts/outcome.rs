@@ -127,6 +127,16 @@ impl FlowFacts {
         None
     }
 
+    /// The client offers to resume a session: by a ticket, a pre-shared key, or (where it offers TLS 1.2 at most: later
+    /// clients send a random id for the sake of old devices) a session id.
+    pub fn offers_resumption(&self) -> bool {
+        self.client_hello.as_ref().is_some_and(|h| {
+            let (m, e) = (&h.message, &h.message.extensions);
+            let by_id = !m.session_id.is_empty() && e.supported_versions.is_empty();
+            e.psk.is_some() || e.session_ticket.is_some_and(|n| n > 0) || by_id
+        })
+    }
+
     /// Bytes of a TLS 1.3 Finished record's body, without padding: 4 + hash + content type + tag.
     pub fn finished_record_len(&self) -> u16 {
         let suite = self.cipher_suite();

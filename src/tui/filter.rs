@@ -431,6 +431,7 @@ mod tests {
             client: Side::A,
             first: FrameNo(1),
             last: FrameNo(9),
+            siblings: Default::default(),
             time: Timestamp(0),
             duration_us: 10,
             name: Some("Api.Example.org".into()),

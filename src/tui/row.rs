@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::analyzer::{FlowRef, FlowReport};
 use crate::diagnose::{Blame, Confidence, Severity};
-use crate::facts::{FlowFacts, Outcome, Why};
+use crate::facts::{FlowFacts, Outcome, Siblings, Why};
 use crate::flow::{Endpoint, Endpoints};
 use crate::report::view::ClientAuth;
 use crate::span::{FrameNo, Role, Side, Timestamp};
@@ -179,6 +179,8 @@ pub(crate) struct Row {
     pub(crate) client: Side,
     pub(crate) first: FrameNo,
     pub(crate) last: FrameNo,
+    /// What flows before it say about it.
+    pub(crate) siblings: Siblings,
     pub(crate) time: Timestamp,
     pub(crate) duration_us: u64,
     pub(crate) name: Option<Arc<str>>,
@@ -234,6 +236,7 @@ impl Row {
             client: f.client(),
             first: f.first.frame,
             last: f.last.frame,
+            siblings: f.siblings.clone(),
             time: f.first.time,
             duration_us: f.last.time.us_since(f.first.time),
             name: f.server_name().map(|n| shared.get(&text::escape_bytes(n))),
@@ -284,7 +287,8 @@ impl Row {
 
     /// Finds the flow again.
     pub(crate) fn flow_ref(&self) -> FlowRef {
-        FlowRef { id: self.id, ends: self.ends, first: self.first, last: self.last }
+        let siblings = self.siblings.clone();
+        FlowRef { id: self.id, ends: self.ends, first: self.first, last: self.last, siblings }
     }
 }
 

@@ -134,7 +134,7 @@ fn progress(file: &CaptureFile, analyzer: &Analyzer, started: Instant) -> Progre
 }
 
 /// What is read again.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Request {
     /// One flow.
     One(FlowRef),

@@ -26,7 +26,7 @@ const UPGRADES: &str = "protocols that upgrade a plain connection are not decode
 const NOT_YET: &[(&str, &[&str], &str)] = &[];
 
 /// Keys of `[expect]` about the file, or not about a report at all.
-const OF_THE_FILE: &[&str] = &["complete", "flows", "each", "words"];
+const OF_THE_FILE: &[&str] = &["complete", "flows", "each", "words", "whole"];
 
 /// What does not hold: the key, with the flow's place where there are several, and what was expected and found.
 type Complaint = (String, String);
@@ -75,6 +75,15 @@ fn complaints(g: &Golden) -> Vec<Complaint> {
     }
     hold("complete", expect.get("complete").unwrap_or(&Toml::Boolean(true)), &source["complete"]);
     hold("flows", expect.get("flows").unwrap_or(&Toml::Integer(1)), &Value::from(all.len()));
+    // Codes of findings about the whole capture: these, and no others; where nothing is said, mere notes at the most.
+    let said = expect.get("whole");
+    let whole: BTreeSet<_> = said.map(strings).into_iter().flatten().collect();
+    let all_of_it = g.document["findings"].as_array().expect("an array");
+    let told = all_of_it.iter().filter(|f| said.is_some() || f["severity"] != "info");
+    let got: BTreeSet<_> = told.map(|f| f["code"].as_str().expect("a code")).collect();
+    if got != whole {
+        out.push(("whole".to_owned(), format!("expected {whole:?}, reported {got:?}")));
+    }
     match expect.get("each") {
         None => {
             for f in &all {
@@ -237,11 +246,12 @@ fn formats_agree() {
             lines.lines().map(|l| serde_json::from_str(l).expect("each line is JSON")).collect();
         let mut last = lines.pop().expect("a summary");
         assert_eq!(last["type"], "summary", "{}", g.name);
-        for line in &mut lines {
-            let kind = line.as_object_mut().unwrap().remove("type");
-            assert_eq!(kind, Some("flow".into()), "{}", g.name);
-        }
-        assert_eq!(Value::from(lines), g.document["flows"], "{}", g.name);
+        let mut said = |wanted: &str| -> Value {
+            let those: Vec<_> = lines.iter_mut().filter(|l| l["type"] == wanted).collect();
+            those.into_iter().map(|l| (l.as_object_mut().unwrap().remove("type"), l.clone()).1).collect()
+        };
+        assert_eq!(said("flow"), g.document["flows"], "{}", g.name);
+        assert_eq!(said("finding"), g.document["findings"], "{}", g.name);
         let members = last.as_object_mut().unwrap();
         members.remove("type");
         for key in ["schema_version", "tool", "sources"] {
@@ -261,7 +271,8 @@ fn summaries_count_each_flow_once() {
             assert_eq!(s[outcome], all.iter().filter(|f| f["outcome"] == outcome).count(), "{}: {outcome}", g.name);
         }
         for severity in ["error", "warning", "info"] {
-            let findings = all.iter().flat_map(|f| f["findings"].as_array().unwrap());
+            let each = all.iter().copied().chain([&g.document]);
+            let findings = each.flat_map(|f| f["findings"].as_array().unwrap());
             assert_eq!(s["findings"][severity], findings.filter(|f| f["severity"] == severity).count(), "{}", g.name);
         }
     }

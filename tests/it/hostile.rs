@@ -130,7 +130,8 @@ fn sarif_holds_no_link_and_no_placeholder() {
 fn markdown_holds_no_markup_of_the_wire() {
     let all = reported();
     for (flow, hostile) in all.flows.iter().zip(TEXTS) {
-        let text = Reported { flows: vec![flow.clone()], sources: all.sources.clone() }.write("markdown");
+        let text = Reported { flows: vec![flow.clone()], sources: all.sources.clone(), findings: Vec::new() }
+            .write("markdown");
         let mut code = Vec::new();
         let mut blocks = 0;
         for event in Parser::new_ext(&text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {

@@ -32,7 +32,8 @@ fn every_field_is_found_in_the_frames() {
         analyzer.end_source(&info);
         for flow in analyzer.take_flows() {
             let f = &flow.facts;
-            let which = FlowRef { id: f.id, ends: f.ends, first: f.first.frame, last: f.last.frame };
+            let (first, last) = (f.first.frame, f.last.frame);
+            let which = FlowRef { id: f.id, ends: f.ends, first, last, siblings: f.siblings.clone() };
             let mut again = capture::open(&path).unwrap();
             let d = detail(&mut again, &which, &Options::default()).unwrap();
             assert_eq!(d.report.diagnosis.cause, flow.diagnosis.cause, "{}", path.display());

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tlscope::analyzer::{Analyzer, FlowReport, Options, SourceReport};
 use tlscope::capture::{CaptureFile, Source as _};
+use tlscope::diagnose::Finding;
 use tlscope::report;
 
 /// The project's directory.
@@ -91,6 +92,8 @@ pub struct Reported {
     pub flows: Vec<FlowReport>,
     /// What became of the input.
     pub sources: Vec<SourceReport>,
+    /// What is true of the whole capture.
+    pub findings: Vec<Finding>,
 }
 
 impl Reported {
@@ -106,7 +109,7 @@ impl Reported {
         }
         analyzer.end_source(file.info());
         flows.extend(analyzer.take_flows());
-        Self { flows, sources: analyzer.sources().to_vec() }
+        Self { flows, sources: analyzer.sources().to_vec(), findings: analyzer.findings() }
     }
 
     /// The report in one of the formats.
@@ -123,7 +126,7 @@ impl Reported {
             for flow in &self.flows {
                 writer.flow(flow).unwrap();
             }
-            writer.finish(&self.sources, &[]).unwrap();
+            writer.finish(&self.sources, &self.findings).unwrap();
         }
         String::from_utf8(out).expect("a report is UTF-8")
     }

@@ -45,11 +45,8 @@ impl Audit {
                 let keys = self.unchecked(expect, place);
                 let title = expect.title(place);
                 (!keys.is_empty()).then(|| {
-                    capture_finding(
-                        rule,
-                        self.hit(title, &keys, self.met.contains(&place)),
-                        &format!("{title}: {}", keys.join(" ")),
-                    )
+                    let about = format!("{title}: {}", keys.join(" "));
+                    capture_finding(rule, self.hit(title, &keys, self.met.contains(&place)).about(about))
                 })
             })
             .collect()

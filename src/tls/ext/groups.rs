@@ -2,8 +2,8 @@
 
 use super::Place;
 use crate::reader::{Decoded, Reader};
-use crate::tls::handshake::Extensions;
 use crate::tls::handshake::parts::{code_point, code_point_vector, group, illegal, opaque, size_text, small_vector};
+use crate::tls::handshake::{Extensions, Tail};
 use crate::tls::names::EcPointFormat;
 
 /// `supported_groups` (RFC 8446, section 4.2.7; RFC 8422, section 5.1.1).
@@ -21,7 +21,7 @@ pub(super) fn ec_point_formats(r: &mut Reader<'_>, _: Place, out: &mut Extension
 pub(super) fn key_share(r: &mut Reader<'_>, place: Place, out: &mut Extensions) -> Decoded<()> {
     // What stands there under the number of the drafts does not count beside this one.
     out.key_shares.clear();
-    shares(r, place, &mut out.key_shares)
+    shares(r, place, &mut out.key_shares, &mut out.key_share)
 }
 
 /// `key_share` under its number in drafts of TLS 1.3 up to 22. As the number is used no more, content of another form is
@@ -29,7 +29,7 @@ pub(super) fn key_share(r: &mut Reader<'_>, place: Place, out: &mut Extensions) 
 pub(super) fn key_share_draft(r: &mut Reader<'_>, place: Place, out: &mut Extensions) -> Decoded<()> {
     let mut found = Vec::new();
     let mut probe = Reader::new(r.rest());
-    let fits = shares(&mut probe, place, &mut found).is_ok() && probe.is_empty();
+    let fits = shares(&mut probe, place, &mut found, &mut None).is_ok() && probe.is_empty();
     if !fits {
         super::opaque(r);
         return Ok(());
@@ -37,17 +37,17 @@ pub(super) fn key_share_draft(r: &mut Reader<'_>, place: Place, out: &mut Extens
     if out.key_shares.is_empty() {
         out.key_shares = found;
     }
-    shares(r, place, &mut Vec::new())
+    shares(r, place, &mut Vec::new(), &mut None)
 }
 
-fn shares(r: &mut Reader<'_>, place: Place, out: &mut Vec<u16>) -> Decoded<()> {
+fn shares(r: &mut Reader<'_>, place: Place, out: &mut Vec<u16>, last: &mut Option<Tail>) -> Decoded<()> {
     match place {
         Place::ClientHello => {
             let mut list = r.vector("client_shares", 2)?;
             r.meaning(|| size_text(list.left()));
             let mut damage = Ok(());
             while !list.is_empty() {
-                let e = share(&mut list, out)?;
+                let e = share(&mut list, out, last)?;
                 damage = damage.and(e);
             }
             damage
@@ -56,16 +56,17 @@ fn shares(r: &mut Reader<'_>, place: Place, out: &mut Vec<u16>) -> Decoded<()> {
             out.push(code_point(r, "selected_group", group)?);
             Ok(())
         }
-        _ => share(r, out)?,
+        _ => share(r, out, last)?,
     }
 }
 
 /// A KeyShareEntry. The inner result is damage behind which the next can be read: a key without bytes.
-fn share(r: &mut Reader<'_>, out: &mut Vec<u16>) -> Decoded<Decoded<()>> {
+fn share(r: &mut Reader<'_>, out: &mut Vec<u16>, last: &mut Option<Tail>) -> Decoded<Decoded<()>> {
     let v = code_point(r, "group", group)?;
     out.push(v);
     let at = r.at();
     let key = opaque(r, "key_exchange", 2)?;
+    *last = Tail::of(key);
     Ok(if key.is_empty() { Err(illegal("key_exchange", at)) } else { Ok(()) })
 }
 

@@ -2,8 +2,8 @@
 
 use super::Place;
 use crate::reader::{Decoded, Reader};
-use crate::tls::handshake::Extensions;
 use crate::tls::handshake::parts::{bytes_text, number, opaque, size_text, small_vector};
+use crate::tls::handshake::{Extensions, Tail};
 use crate::tls::names::PskKeyExchangeMode;
 
 /// `pre_shared_key` (RFC 8446, section 4.2.11).
@@ -18,8 +18,11 @@ pub(super) fn pre_shared_key(r: &mut Reader<'_>, place: Place, out: &mut Extensi
     r.meaning(|| size_text(list.left()));
     let mut n = 0u16;
     while !list.is_empty() {
-        opaque(&mut list, "identity", 2)?;
+        let identity = opaque(&mut list, "identity", 2)?;
         let age = list.u32("obfuscated_ticket_age")?;
+        if n == 0 && age != 0 {
+            out.psk_ticket = Tail::of(identity);
+        }
         number(&list, age);
         n = n.saturating_add(1);
     }
@@ -42,6 +45,7 @@ pub(super) fn session_ticket(r: &mut Reader<'_>, _: Place, out: &mut Extensions)
     let b = r.remaining("ticket");
     r.meaning(|| bytes_text(b));
     out.session_ticket = Some(b.len());
+    out.session_ticket_tail = Tail::of(b);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::tls::names::{
 
 use super::certificate::signature;
 use super::parts::{bytes_text, code_point, group, name_text, opaque, small};
-use super::types::{Context, ServerKeyExchange};
+use super::types::{Context, ServerKeyExchange, Tail};
 
 /// What to look for in a key exchange message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(super) fn server_key_exchange(r: &mut Reader<'_>, m: &mut ServerKeyExchange,
             m.dh_bits = Some(bits(opaque(r, "dh_p", 2)?));
             r.meaning(|| format!("{} bits", m.dh_bits.unwrap_or_default()));
             opaque(r, "dh_g", 2)?;
-            opaque(r, "dh_Ys", 2)?;
+            m.public_key = Tail::of(opaque(r, "dh_Ys", 2)?);
         }
         Form::Rsa if !has_hint => {
             let modulus = opaque(r, "rsa_modulus", 2)?;
@@ -149,7 +149,8 @@ fn ec_params(r: &mut Reader<'_>, m: &mut ServerKeyExchange) -> Decoded<()> {
         }
         _ => return Err(r.illegal("curve_type")),
     }
-    opaque(r, "point", 1).map(drop)
+    m.public_key = Tail::of(opaque(r, "point", 1)?);
+    Ok(())
 }
 
 /// What both kinds of explicit curves end with.

@@ -13,7 +13,7 @@ mod types;
 
 pub use types::{
     CertificateMessage, CertificateRequest, ClientHello, Context, DecodedHandshake, Extensions, Handshake,
-    NewSessionTicket, ServerHello, ServerKeyExchange,
+    NewSessionTicket, ServerHello, ServerKeyExchange, Tail,
 };
 
 use crate::reader::{Decoded, Reader, Topic};

@@ -7,7 +7,7 @@ use crate::tls::names::{CertificateCompressionAlgorithm, HandshakeType};
 use super::Era;
 use super::hello::extensions;
 use super::parts::{Notes, bytes_text, code_point, opaque, size_text, small, version};
-use super::types::{Context, Extensions, NewSessionTicket};
+use super::types::{Context, Extensions, NewSessionTicket, Tail};
 
 /// First draft of TLS 1.3 whose NewSessionTicket has a nonce.
 const DRAFT_WITH_NONCE: u8 = 21;
@@ -26,15 +26,22 @@ pub(super) fn new_session_ticket(
     m.lifetime = r.u32(if is_tls13 { "ticket_lifetime" } else { "ticket_lifetime_hint" })?;
     r.meaning(|| format!("{} seconds", m.lifetime));
     if !is_tls13 {
-        m.ticket = opaque(r, "ticket", 2)?.len();
+        ticket(r, m)?;
         return Ok(());
     }
     r.u32("ticket_age_add")?;
     if ctx.draft().is_none_or(|d| d >= DRAFT_WITH_NONCE) {
         opaque(r, "ticket_nonce", 1)?;
     }
-    m.ticket = opaque(r, "ticket", 2)?.len();
+    ticket(r, m)?;
     extensions(r, Place::NewSessionTicket, &mut Extensions::default(), notes)
+}
+
+fn ticket(r: &mut Reader<'_>, m: &mut NewSessionTicket) -> Decoded<()> {
+    let ticket = opaque(r, "ticket", 2)?;
+    m.ticket = ticket.len();
+    m.tail = Tail::of(ticket);
+    Ok(())
 }
 
 /// EncryptedExtensions (RFC 8446, section 4.3.1).

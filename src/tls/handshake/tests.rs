@@ -205,8 +205,8 @@ fn what_the_samples_say() {
         assert!(sh.hello_retry);
         assert_eq!((sh.cipher_suite, &sh.extensions.key_shares[..]), (suite, &[23][..]));
     }
-    assert_eq!(facts[5], Handshake::NewSessionTicket(NewSessionTicket { lifetime: 256, ticket: 6 }));
-    assert_eq!(facts[6], Handshake::NewSessionTicket(NewSessionTicket { lifetime: 256, ticket: 1 }));
+    assert_eq!(facts[5], Handshake::NewSessionTicket(NewSessionTicket { lifetime: 256, ticket: 6, tail: None }));
+    assert_eq!(facts[6], Handshake::NewSessionTicket(NewSessionTicket { lifetime: 256, ticket: 1, tail: None }));
     let span_of = |i: usize, text: &[u8]| {
         let at = s[i].0.windows(text.len()).position(|w| w == text).unwrap();
         Span::new(at, text.len())
@@ -384,7 +384,11 @@ fn oracle(block: &[u8]) -> Extensions {
             T::SignatureAlgorithms(l) => out.signature_schemes = l,
             T::SupportedVersions(l) => out.supported_versions = l.iter().map(|v| v.0).collect(),
             T::PskExchangeModes(l) => out.psk_modes = l,
-            T::SessionTicket(t) => out.session_ticket = Some(t.len()),
+            T::SessionTicket(t) => {
+                out.session_ticket = Some(t.len());
+                let tail = t.len().checked_sub(16).map(|at| t[at..].try_into().expect("sixteen"));
+                out.session_ticket_tail = tail.map(Tail);
+            }
             T::RecordSizeLimit(n) => out.record_size_limit = Some(n),
             T::MaxFragmentLength(n) => out.max_fragment_length = Some(n),
             T::Heartbeat(n) => out.heartbeat = Some(n),

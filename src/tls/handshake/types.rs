@@ -139,6 +139,8 @@ pub struct Extensions {
     pub groups: Vec<u16>,
     /// Groups of `key_share` entries; of a HelloRetryRequest the selected group.
     pub key_shares: Vec<u16>,
+    /// What the public key of the last `key_share` entry (a server has one) is known again by.
+    pub key_share: Option<Tail>,
     /// `ec_point_formats`.
     pub point_formats: Vec<u8>,
     /// `signature_algorithms`.
@@ -149,10 +151,15 @@ pub struct Extensions {
     pub certificate_authorities: Vec<Span>,
     /// `pre_shared_key`: number of identities offered, or the selected one.
     pub psk: Option<u16>,
+    /// What the first identity offered is known again by, where it is a ticket: external keys have the age 0 (RFC 8446,
+    /// section 4.2.11).
+    pub psk_ticket: Option<Tail>,
     /// `psk_key_exchange_modes`.
     pub psk_modes: Vec<u8>,
     /// `session_ticket`: length of the ticket (0: empty, support only).
     pub session_ticket: Option<usize>,
+    /// What that ticket is known again by.
+    pub session_ticket_tail: Option<Tail>,
     /// `status_request` was there.
     pub status_request: bool,
     /// In a CertificateEntry: where the OCSP response stands.
@@ -193,6 +200,18 @@ impl Extensions {
     }
 }
 
+/// The last sixteen bytes of a value that is random as a whole (a public key, a ticket, a session's id): enough to know it
+/// again, and little to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tail(pub [u8; 16]);
+
+impl Tail {
+    /// Of a value; `None` for one so short that it may be a name or a counter.
+    pub fn of(value: &[u8]) -> Option<Self> {
+        value.last_chunk().copied().map(Self)
+    }
+}
+
 /// NewSessionTicket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewSessionTicket {
@@ -200,6 +219,8 @@ pub struct NewSessionTicket {
     pub lifetime: u32,
     /// Bytes of the ticket.
     pub ticket: usize,
+    /// What it is known again by.
+    pub tail: Option<Tail>,
 }
 
 /// Certificate: where each certificate (DER) stands in the message, leaf first.
@@ -226,6 +247,8 @@ pub struct ServerKeyExchange {
     pub signature_scheme: Option<SignatureScheme>,
     /// Where the parameters that the server signs stand in the message, and the signature behind them.
     pub signed: Option<(Span, Span)>,
+    /// What the server's public key of the exchange is known again by.
+    pub public_key: Option<Tail>,
 }
 
 /// CertificateRequest.
