@@ -83,21 +83,6 @@ pub(super) const RULES: &[Rule] = &[
         ),
         early_data_rejected,
     ),
-    new(
-        "renegotiation-client",
-        Severity::Info,
-        0,
-        "A second handshake was begun within the connection",
-        page(
-            "After both sides had finished, the client sent protected handshake records again (TLS 1.2 and older).",
-            "Servers ask for it to get a client certificate for one path only; clients that do it without need cost the server much. TLS 1.3 and HTTP/2 have no renegotiation.",
-            "By the type of the records; whether the server had asked for it (HelloRequest) is encrypted too.",
-            "Require the certificate for the whole server name, and switch renegotiation by clients off (nginx does, Apache: SSLInsecureRenegotiation off).",
-            "  openssl s_client -connect HOST:PORT -tls1_2   (then type R)",
-            "RFC 5246, section 7.4.1.1; RFC 5746",
-        ),
-        renegotiated,
-    ),
 ];
 
 fn resumed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -131,27 +116,6 @@ fn early_data_rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     };
     let detail = format!("The client offered early data; {why} (frame {}).", answer.mark.frame);
     Some(Hit::new(detail, "").at(answer.mark).sure(claim.confidence).blame(Blame::Nobody))
-}
-
-fn renegotiated(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    if f.is_tls13() || !f.is_complete() {
-        return None;
-    }
-    let done = f.sides.iter().filter_map(|s| s.after_ccs).map(|m| m.frame).max()?;
-    let client = f.side(Role::Client);
-    let again = f
-        .shapes
-        .iter()
-        .find(|s| s.side == client && s.content_type == ContentType::HANDSHAKE && s.mark.frame > done)?;
-    let detail = format!(
-        "Both sides had finished by frame {done}; in frame {} the client sends handshake records again.",
-        again.mark.frame
-    );
-    Some(
-        Hit::new(detail, "If it is for a client certificate, require that for the whole server name instead.")
-            .at(again.mark)
-            .blame(Blame::Nobody),
-    )
 }
 
 /// The side that ended an established connection first, by TCP, when nothing of its end is hidden.
@@ -254,17 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn resumption_and_renegotiation() {
+    fn a_session_again() {
         let good = established(server_flight(vec![leaf()]));
-        assert!(find(&good, "resumption-ok").is_none() && find(&good, "renegotiation-client").is_none());
+        assert!(find(&good, "resumption-ok").is_none());
         let mut f = established(super::super::testing::server_hello(0x0303));
         f.client_key_exchange = None;
         assert!(find(&f, "resumption-ok").is_some());
-        let mut f = good;
-        let shape =
-            crate::facts::Shape { mark: mark(14), side: Side::A, content_type: ContentType::HANDSHAKE, len: 230 };
-        f.shapes.push(shape);
-        assert!(find(&f, "renegotiation-client").is_some());
     }
 
     #[test]

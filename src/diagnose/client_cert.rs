@@ -190,16 +190,18 @@ pub(super) const RULES: &[Rule] = &[
     ),
 ];
 
-fn chain(f: &FlowFacts) -> Option<&[Arc<Certificate>]> {
+/// What the client sent, where it sent any certificate.
+pub(super) fn chain(f: &FlowFacts) -> Option<&[Arc<Certificate>]> {
     f.of(Role::Client).certificates.as_ref().map(|c| c.chain.as_slice()).filter(|c| !c.is_empty())
 }
 
-fn leaf(f: &FlowFacts) -> Option<&Certificate> {
+/// Its own certificate.
+pub(super) fn leaf(f: &FlowFacts) -> Option<&Certificate> {
     f.of(Role::Client).certificates.as_ref()?.leaf()
 }
 
 /// A hit with the frame of the client's certificates.
-fn on(f: &FlowFacts, hit: Hit) -> Hit {
+pub(super) fn on(f: &FlowFacts, hit: Hit) -> Hit {
     hit.at_any(f.of(Role::Client).certificates.as_ref().map(|c| c.mark)).blame(Blame::Client)
 }
 

@@ -130,21 +130,6 @@ pub(super) const RULES: &[Rule] = &[
         silent_server,
     ),
     new(
-        "renegotiation-refused",
-        Severity::Warning,
-        0,
-        "A peer refused to renegotiate",
-        page(
-            "The alert no_renegotiation was read.",
-            "One side asked for a new handshake within the connection, mostly a server that wants a client certificate for one path only; the other does not do that (browsers, HTTP/2, Go).",
-            "Certain: the alert has no other meaning.",
-            "Require the certificate for the whole server name (nginx ssl_verify_client at server level, Apache SSLVerifyClient outside of Location).",
-            WATCH,
-            "RFC 5246, section 7.2.2; RFC 8740",
-        ),
-        no_renegotiation,
-    ),
-    new(
         "client-closes-after-finished-no-data",
         Severity::Warning,
         25,
@@ -239,13 +224,6 @@ fn silent_server(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     Some(Hit::new(detail, remedy).at(flight).at(r.mark).possible().blame(Blame::Either))
 }
 
-fn no_renegotiation(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let a = f.alerts.iter().find(|a| a.said.is_some_and(|(_, d)| d == AlertDescription::NO_RENEGOTIATION))?;
-    let role = f.role(a.side);
-    let detail = words::alert_sentence(role, AlertDescription::NO_RENEGOTIATION, a.mark);
-    Some(Hit::new(detail, "On the server: require the client certificate for the whole server name instead of one path, so that no second handshake is needed.").at(a.mark).blame(Blame::Either))
-}
-
 fn rejects(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = refusal(f).filter(|r| r.role == Role::Client && r.alert.is_none() && r.how == How::Fin)?;
     let mute = f.of(Role::Client).protected.is_none() && f.of(Role::Server).protected.is_some();
@@ -290,7 +268,6 @@ mod tests {
     use crate::diagnose::{Confidence, Severity};
     use crate::facts::{AlertFact, Answer, Basis, Claim, EndedBy, How, Inferred, Outcome, Verdict};
     use crate::span::{Role, Side};
-    use crate::tls::Start;
     use crate::tls::names::ContentType;
 
     #[test]
@@ -369,14 +346,5 @@ mod tests {
         assert_eq!(d.findings[0].confidence, Confidence::Possible);
         let empty = Claim { value: Answer::Empty, confidence: Confidence::Certain };
         assert!(find(&ended(Some(empty)), "server-silent-close-after-client-flight").is_none());
-    }
-
-    #[test]
-    fn renegotiation_that_is_refused() {
-        assert!(find(&alert(server_flight(vec![leaf()]), Side::A, 100), "renegotiation-refused").is_some());
-        assert!(find(&alert(server_flight(vec![leaf()]), Side::A, 42), "renegotiation-refused").is_none());
-        let mut f = hello();
-        f.sides[Side::B].start = Some((Start::Tls, mark(6)));
-        assert!(find(&f, "renegotiation-refused").is_none());
     }
 }

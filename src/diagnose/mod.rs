@@ -5,15 +5,18 @@
 
 mod alert;
 mod application;
+mod ca_list;
 mod capture;
 mod cause;
 mod cert_fields;
 mod chain;
 mod chain_ca;
 mod chain_list;
+mod change_cipher_spec;
 mod cipher;
 mod client_auth;
 mod client_cert;
+mod client_purpose;
 mod delivery;
 mod differences;
 mod ending;
@@ -32,6 +35,7 @@ mod policy;
 mod proxy;
 mod psk;
 mod refusal;
+mod renegotiation;
 mod retry;
 mod revocation;
 mod server_cert;
@@ -388,9 +392,13 @@ const FAMILIES: &[&[Rule]] = &[
     revocation::RULES,
     client_auth::RULES,
     client_cert::RULES,
+    ca_list::RULES,
+    client_purpose::RULES,
+    change_cipher_spec::RULES,
     vague::RULES,
     alert::RULES,
     ending::RULES,
+    renegotiation::RULES,
     application::RULES,
     malformed::RULES,
     policy::RULES,

@@ -8,7 +8,7 @@ use crate::span::Role;
 use crate::text;
 use crate::tls::handshake::ClientHello;
 use crate::tls::names::Authentication;
-use crate::tls::names::{self, AlertDescription, AlertLevel, CipherSuite};
+use crate::tls::names::{self, AlertDescription, AlertLevel, CipherSuite, SignatureScheme};
 
 const SUITES: &str = "  openssl s_client -connect HOST:PORT -servername NAME -tls1_3 -ciphersuites SUITE </dev/null\n  openssl s_client -connect HOST:PORT -servername NAME -tls1_2 -cipher SUITE </dev/null";
 
@@ -225,9 +225,8 @@ impl Narrow {
         let e = &h.extensions;
         let groups: Vec<u16> = e.groups.iter().copied().filter(|g| !names::is_grease(*g)).collect();
         let schemes: Vec<u16> = e.signature_schemes.iter().copied().filter(|g| !names::is_grease(*g)).collect();
-        // RSASSA-PKCS1 (xx01) and RSASSA-PSS (0804 to 0806, 0809 to 080b); ECDSA (xx03) (RFC 8446, section 4.2.3).
-        let rsa = |s: &u16| *s & 0xff == 1 && *s < 0x0700 || matches!(s, 0x0804..=0x0806 | 0x0809..=0x080b);
-        let ecdsa = |s: &u16| *s & 0xff == 3 && *s < 0x0700;
+        let rsa = |s: &u16| SignatureScheme(*s).is_rsa();
+        let ecdsa = |s: &u16| SignatureScheme(*s).is_ecdsa();
         Self {
             suites: suites.len() <= 2,
             ecdsa_only: all(Authentication::Ecdsa),

@@ -28,6 +28,7 @@ countryName = optional
 organizationName = optional
 organizationalUnitName = optional
 commonName = optional
+domainComponent = optional
 [req]
 distinguished_name = dn
 string_mask = utf8only
@@ -51,6 +52,7 @@ CERTIFICATES = {
     "intermediate": (f"{LAB}/CN=Lab Intermediate CA", "root", CA + AKI, RSA, VALID, []),
     "client-ca": (f"{LAB}/CN=Lab Client CA", None, CA, RSA, VALID, []),
     "other-ca": ("/O=Somebody Else (test only)/CN=Other Client CA", None, CA, RSA, VALID, []),
+    "directory-ca": ("/DC=example/DC=corp/CN=corp-ISSUING-CA", None, CA, RSA, VALID, []),
     "server": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER, RSA, VALID, []),
     "server-ec": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER.replace(",keyEncipherment", ""), P256, VALID, []),
     "server-ed25519": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER.replace(",keyEncipherment", ""), ED25519, VALID, []),
@@ -94,6 +96,8 @@ CERTIFICATES = {
     "client-wrong-ca": ("/O=Somebody Else (test only)/CN=client-1", "other-ca", CLIENT, RSA, VALID, []),
     "client-revoked": (f"{LAB}/CN=client-1", "client-ca", CLIENT, RSA, VALID, []),
     "client-self-signed": (f"{LAB}/CN=client-1", None, CLIENT.replace(AKI, ""), RSA, VALID, []),
+    "client-mail": (f"{LAB}/CN=A. Person", "client-ca", CLIENT + "subjectAltName=email:person@client.example\n", RSA, VALID, []),
+    "client-encipher": (f"{LAB}/CN=client-1", "client-ca", CLIENT.replace("digitalSignature,", ""), RSA, VALID, []),
     "client-expired": (f"{LAB}/CN=client-1", "client-ca", CLIENT, RSA, EXPIRED, []),
     "client-server-eku": (f"{LAB}/CN=client-1", "client-ca", CLIENT.replace("clientAuth", "serverAuth"), RSA, VALID, []),
 }

@@ -154,6 +154,17 @@ impl SignatureScheme {
         matches!(self.0, 0x0904..=0x0906 | 0x0911..=0x091c)
     }
 
+    /// True for signatures by RSA keys: RSASSA-PKCS1 and RSASSA-PSS.
+    pub const fn is_rsa(self) -> bool {
+        matches!(self.0, 0x0420 | 0x0520 | 0x0620 | 0x0804..=0x0806 | 0x0809..=0x080b)
+            || self.0 & 0xff == 1 && self.0 < 0x0700
+    }
+
+    /// True for signatures by keys of an elliptic curve (ECDSA).
+    pub const fn is_ecdsa(self) -> bool {
+        matches!(self.0, 0x081a..=0x081c) || self.0 & 0xff == 3 && self.0 < 0x0700
+    }
+
     /// True for signatures over a broken hash: MD5 or SHA-1.
     pub const fn has_broken_hash(self) -> bool {
         matches!(self.0, 0x0101..=0x0103 | 0x0201..=0x0203)
@@ -176,6 +187,10 @@ mod tests {
     fn schemes_are_told_apart() {
         assert!(SignatureScheme(0x0201).has_broken_hash());
         assert!(!SignatureScheme(0x0401).has_broken_hash());
+        assert!(
+            SignatureScheme(0x0401).is_rsa() && SignatureScheme(0x0804).is_rsa() && !SignatureScheme(0x0403).is_rsa()
+        );
+        assert!(SignatureScheme(0x0603).is_ecdsa() && !SignatureScheme(0x0807).is_ecdsa());
         assert!(!SignatureScheme::RSA_PKCS1_SHA256.is_tls13());
         assert!(SignatureScheme::RSA_PSS_RSAE_SHA256.is_tls13());
         assert!(SignatureScheme::ECDSA_SECP256R1_SHA256.is_tls13());
