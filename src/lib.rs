@@ -17,6 +17,7 @@ pub mod limits;
 pub mod reader;
 pub mod capture;
 pub mod packet;
+pub mod dns;
 pub mod flow;
 pub mod upgrade;
 pub mod tls;

@@ -28,10 +28,11 @@ use std::collections::BTreeMap;
 
 use crate::capture::{Frame, LinkType, Problem, SourceInfo};
 use crate::diagnose::{self, Diagnosis, Finding, Policy};
+use crate::dns;
 use crate::facts::FlowFacts;
 use crate::flow::{Endpoint, Endpoints, FlowIndex, FlowKey, FlowTable, Mark};
 use crate::limits;
-use crate::packet::{Decoder, IcmpUnreachable, Packet, Segment, Skip, TcpFlags};
+use crate::packet::{Datagram, Decoder, IcmpUnreachable, Packet, Segment, Skip, TcpFlags};
 use crate::siblings::{ClockJump, Memory};
 use crate::span::{FrameNo, Side, Timestamp};
 use crate::x509;
@@ -170,7 +171,10 @@ impl Analyzer {
                 }
                 self.segment(&segment, Mark { frame: frame.no, time });
             }
-            Packet::Udp(_) => self.decoded = self.decoded.saturating_add(1),
+            Packet::Udp(d) => {
+                self.decoded = self.decoded.saturating_add(1);
+                self.datagram(&d, Mark { frame: frame.no, time });
+            }
             Packet::IcmpUnreachable(icmp) => {
                 self.decoded = self.decoded.saturating_add(1);
                 self.unreachable(&icmp, Mark { frame: frame.no, time });
@@ -348,6 +352,18 @@ impl Analyzer {
             self.table.closing(i, mark.time);
         }
         self.relieve(i);
+    }
+
+    /// Of UDP, names that clients ask for are looked at.
+    fn datagram(&mut self, d: &Datagram<'_>, mark: Mark) {
+        let (client, server) = match (d.src_port, d.dst_port) {
+            (_, dns::PORT) => (d.src, d.dst),
+            (dns::PORT, _) => (d.dst, d.src),
+            _ => return,
+        };
+        if let Some(message) = dns::decode(d.payload) {
+            self.memory.lookup(client, server, message, mark);
+        }
     }
 
     /// An ICMP message is told to the connection whose packet it quotes.

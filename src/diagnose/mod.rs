@@ -24,6 +24,7 @@ mod fingerprint;
 mod fleet;
 mod hello;
 mod key_exchange;
+mod lookup;
 mod malformed;
 mod negotiation;
 mod over_http;
@@ -32,6 +33,7 @@ mod page;
 mod pattern;
 mod peer_error;
 mod policy;
+mod post_quantum;
 mod proxy;
 mod psk;
 mod refusal;
@@ -368,12 +370,14 @@ pub struct Diagnosis {
 /// The families, in the order of a connection's life.
 const FAMILIES: &[&[Rule]] = &[
     capture::RULES,
+    lookup::RULES,
     transport::RULES,
     wrong_protocol::RULES,
     proxy::RULES,
     hello::RULES,
     delivery::RULES,
     offer::RULES,
+    post_quantum::RULES,
     negotiation::RULES,
     psk::RULES,
     peer_error::RULES,

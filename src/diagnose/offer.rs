@@ -1,4 +1,4 @@
-//! What a ClientHello offers: fields that must not be so, obsolete versions, weak suites, what hides or protects.
+//! What a ClientHello offers: fields that must not be so, obsolete versions, weak suites, what hides the name.
 
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::{FlowFacts, Placed};
@@ -6,7 +6,7 @@ use crate::flow::Mark;
 use crate::span::Role;
 use crate::tls::AnomalyKind;
 use crate::tls::handshake::ClientHello;
-use crate::tls::names::{AlertDescription, CipherSuite, HandshakeType, NamedGroup, ProtocolVersion};
+use crate::tls::names::{AlertDescription, CipherSuite, HandshakeType, ProtocolVersion};
 
 const TRACE: &str = "  openssl s_client -connect HOST:PORT -servername NAME -trace </dev/null";
 const CLEAR: &str = "Certain: the ClientHello was read in clear.";
@@ -163,36 +163,6 @@ pub(super) const RULES: &[Rule] = &[
         ),
         ech_accepted,
     ),
-    new(
-        "pq-selected",
-        Severity::Info,
-        0,
-        "The key exchange resists quantum computers",
-        page(
-            "Client and server agreed on a post-quantum group, alone or together with a classical one.",
-            "What is recorded today cannot be decrypted by a quantum computer later.",
-            "Read from the hellos in clear.",
-            "Nothing.",
-            "  openssl s_client -connect HOST:PORT -groups X25519MLKEM768 -brief </dev/null   (OpenSSL 3.5)",
-            "draft-ietf-tls-ecdhe-mlkem; FIPS 203",
-        ),
-        pq_selected,
-    ),
-    new(
-        "pq-offered-not-selected",
-        Severity::Info,
-        0,
-        "The server did not take the client's post-quantum group",
-        page(
-            "The client offers a post-quantum group and the server chose a classical one.",
-            "What is recorded today may be decrypted by a quantum computer later. The client's large key share was sent for nothing.",
-            "Read from the hellos in clear.",
-            "Update the server's TLS library (OpenSSL 3.5, Go 1.24, BoringSSL, rustls) and enable the group: nginx ssl_ecdh_curve X25519MLKEM768:X25519, Apache SSLOpenSSLConfCmd Groups, Envoy ecdh_curves.",
-            "  openssl s_client -connect HOST:PORT -groups X25519MLKEM768 -brief </dev/null   (OpenSSL 3.5)",
-            "draft-ietf-tls-ecdhe-mlkem; FIPS 203",
-        ),
-        pq_refused,
-    ),
 ];
 
 /// The first ClientHello in TLS's own format, if all of it could be read.
@@ -346,33 +316,6 @@ fn ech_accepted(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     Some(Hit::new(detail, "").at(r.mark).likely().blame(Blame::Nobody))
 }
 
-/// The post-quantum groups that the client offers, and what the server of a TLS 1.3 handshake chose.
-fn post_quantum(f: &FlowFacts) -> Option<(Vec<u16>, NamedGroup, Mark)> {
-    let h = f.client_hello.as_ref()?;
-    let sh = f.server_hello.as_ref().filter(|_| f.is_tls13())?;
-    let offered = h.message.extensions.groups.iter().copied().filter(|g| NamedGroup(*g).is_post_quantum()).collect();
-    Some((offered, f.group()?, sh.mark))
-}
-
-fn pq_selected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let (_, chosen, at) = post_quantum(f)?;
-    chosen.is_post_quantum().then(|| {
-        let detail = format!("The key exchange uses {}.", words::groups(&[chosen.0]));
-        Hit::new(detail, "").at(at).blame(Blame::Nobody)
-    })
-}
-
-fn pq_refused(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let (offered, chosen, at) = post_quantum(f)?;
-    if offered.is_empty() || chosen.is_post_quantum() {
-        return None;
-    }
-    let detail =
-        format!("The client offers {}; the server chose {}.", words::groups(&offered), words::groups(&[chosen.0]));
-    let remedy = "On the server: update its TLS library and enable X25519MLKEM768 (nginx: ssl_ecdh_curve X25519MLKEM768:X25519, with OpenSSL 3.5).";
-    Some(Hit::new(detail, remedy).at(at).blame(Blame::Server))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{alert, established, find, hello, leaf, server_flight, server_hello, told};
@@ -461,17 +404,5 @@ mod tests {
         retry.message.extensions.encrypted_client_hello = true;
         f.hello_retry = Some(retry);
         assert!(find(&f, "ech-accepted").is_some_and(|x| x.confidence == Confidence::Likely));
-    }
-
-    #[test]
-    fn post_quantum_groups() {
-        let f = with(server_hello(0x0304), |h| h.extensions.groups.insert(0, 0x11ec));
-        assert!(find(&f, "pq-offered-not-selected").is_some() && find(&f, "pq-selected").is_none());
-        let mut f = f;
-        f.server_hello.as_mut().expect("there").message.extensions.key_shares = vec![0x11ec];
-        assert!(find(&f, "pq-selected").is_some() && find(&f, "pq-offered-not-selected").is_none());
-        for code in ["pq-selected", "pq-offered-not-selected"] {
-            assert!(find(&server_hello(0x0304), code).is_none());
-        }
     }
 }

@@ -5,6 +5,7 @@
 //! forgotten is counted.
 
 mod brief;
+mod lookups;
 mod recent;
 mod seen;
 
@@ -12,13 +13,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::dns;
 use crate::facts::{FlowFacts, Leaf, Offer, Outcome, Sibling, Siblings};
-use crate::flow::Endpoint;
+use crate::flow::{Endpoint, Mark};
 use crate::limits;
 use crate::span::Role;
 use crate::tls::handshake::Tail;
 
 use brief::{Brief, same_offer};
+pub use lookups::{Lookup, Lookups};
 use recent::Recent;
 pub use seen::{Cause, ClockJump, Few, Flows, Known, Name, Offers, Pair, Run, Server, Shown, WINDOW_SECS};
 
@@ -51,6 +54,7 @@ pub struct Memory {
     sessions: Recent<Tail, Arc<Sibling>>,
     tickets: Recent<Tail, u64>,
     causes: BTreeMap<&'static str, Cause>,
+    lookups: Lookups,
     clock: Option<ClockJump>,
 }
 
@@ -68,6 +72,7 @@ impl Default for Memory {
             sessions: Recent::new(limits::SIBLING_HELLOS),
             tickets: Recent::new(limits::SIBLING_HELLOS),
             causes: BTreeMap::new(),
+            lookups: Lookups::default(),
             clock: None,
         }
     }
@@ -145,6 +150,16 @@ impl Memory {
         if !hello.ssl2_format {
             self.hellos.entry(hello.random, heard);
         }
+    }
+
+    /// Takes in a DNS message between a client and a server.
+    pub fn lookup(&mut self, client: IpAddr, server: IpAddr, message: dns::Message, mark: Mark) {
+        self.lookups.message(client, server, message, mark);
+    }
+
+    /// The names that clients asked DNS for.
+    pub fn lookups(&self) -> &Lookups {
+        &self.lookups
     }
 
     /// A frame is older than the one before it, by so many nanoseconds.

@@ -86,6 +86,23 @@ def smtp(port, answer):
     peer.close()
 
 
+def nameserver(port):
+    """A DNS server: names that begin with `lost` get no answer, with `no` or below corp.example none exist, all others do."""
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", port))
+    print("ACCEPT", flush=True)
+    while True:
+        query, client = server.recvfrom(1000)
+        end = query.index(b"\0", 12)
+        name, question = query[13:end], query[12:end + 5]
+        if name.startswith(b"lost"):
+            continue
+        found = not name.startswith(b"no") and not name.endswith(b"\x04corp\x07example")
+        head = query[:2] + struct.pack(">HHHHH", 0x8180 if found else 0x8183, 1, int(found), 0, 0)
+        answer = b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) + bytes([198, 51, 100, 20]) if found else b""
+        server.sendto(head + question + answer, client)
+
+
 def proxy(port, status):
     """An HTTP proxy that answers CONNECT with `status`; with 200 it is itself the TLS server behind it."""
     peer = listen(port)

@@ -121,6 +121,18 @@ SERVERS = [
          s_client("-tls1_3"), failed("unrecognized-name", ["unrecognized name"])),
 ]
 
+LOOK_UP = """const r = new (require("dns").promises.Resolver)({timeout: 700, tries: 4}); r.setServers(["127.0.0.1:{port}"]); (async () => {
+for (const n of ["tls-server.local.corp.example", "tls-server.local", "nosuch.example", "lost.example"])
+await r.resolve4(n).then(a => console.log(n, a[0]), e => console.log(n, e.code)) })()"""
+
+DNS = [
+    Case("transport/dns", "Names that a client asks for: one that does not exist, one that nobody answers, one found by its search list",
+         python_server("nameserver"), ["node", "-e", LOOK_UP.replace("\n", " ")],
+         {"flows": 0, "whole": ["dns-name-not-found", "dns-no-answer"],
+          "words": ["tls-server.local 198.51.100.20", "nosuch.example ENOTFOUND", "lost.example ETIMEOUT"]},
+         udp=True, sport=53),
+]
+
 CLIENTS = [
     Case("transport/client-closes-after-server-flight-13", "TLS 1.3: the client reads the server's flight and closes without a word",
          s_server("-tls1_3"), peer("abort-after-server-hello", "fin"),
@@ -184,4 +196,4 @@ UPGRADE = [
          s_server(), peer("smtp-to-tls"), none("starttls-to-implicit-port"), sport=465),
 ]
 
-CASES = [*HAND, *SERVERS, *CLIENTS, *AFTER, *UPGRADE]
+CASES = [*HAND, *DNS, *SERVERS, *CLIENTS, *AFTER, *UPGRADE]
