@@ -164,7 +164,10 @@ fn backlog(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let again = f.tcp.syn_ack[opener.other()].filter(|s| s.count > 1)?;
     let data = f.tcp.data[opener].filter(|d| (again.first.frame..again.last.frame).contains(&d.frame))?;
     let waited = again.last.time.us_since(data.time);
-    if waited < TIMER_US {
+    // What the server sent before the data could have reached it and its answer come back says nothing (counted from the
+    // first SYN, since nobody can tell which of several was answered); and data that was taken is not sent again.
+    let way = f.tcp.syn[opener].map_or(0, |s| again.first.time.us_since(s.first.time));
+    if waited < way.saturating_add(TIMER_US) || f.sides[opener].retransmitted == 0 {
         return None;
     }
     let detail = format!(
@@ -278,8 +281,15 @@ mod tests {
     fn a_full_queue() {
         let mut f = established(server_flight(vec![leaf()]));
         let twice = |last| Some(Sightings { first: mark(2), last: mark(last), count: 2 });
+        f.sides[Side::A].retransmitted = 1;
         f.tcp.syn_ack[Side::B] = twice(1002);
         assert!(find(&f, "tcp-accept-backlog").is_some_and(|x| x.detail.contains("998 ms")));
+        // A way of a second there and back.
+        let mut far = f.clone();
+        far.tcp.syn[Side::A] = Some(Sightings { first: mark(1), last: mark(1), count: 1 });
+        far.tcp.syn_ack[Side::B] = Some(Sightings { first: mark(1001), last: mark(2002), count: 2 });
+        far.tcp.data[Side::A] = Some(mark(1003));
+        assert!(find(&far, "tcp-accept-backlog").is_none());
         // Answered before the client had sent anything: its acknowledgement was lost or late.
         f.tcp.syn_ack[Side::B] = twice(3);
         assert!(find(&f, "tcp-accept-backlog").is_none());
