@@ -44,12 +44,12 @@ impl Lookups {
     /// Takes in a message between a client and a server.
     pub fn message(&mut self, client: IpAddr, server: IpAddr, m: Message, mark: Mark) {
         let key = (client, m.name);
-        let known = self.names.get(&key).is_some();
+        let matters = self.names.get(&key).is_some() || (m.kind == Kind::Query && m.for_address);
         if m.kind != Kind::Query {
             self.answered.entry(client, || ());
         }
         // Of an answer whose question was not captured, or was for no address, nothing is kept.
-        if !known && !(m.kind == Kind::Query && m.for_address) {
+        if !matters {
             return;
         }
         let name = key.1.clone();
