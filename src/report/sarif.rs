@@ -19,8 +19,8 @@ use super::view::{Flow, Source, Summary, Tool};
 use super::wording::{body, who};
 use super::{Options, Writer};
 use log::{
-    Artifact, ArtifactLocation, Component, Configuration, Descriptor, Driver, FlowProperties, Invocation, Location,
-    LogicalLocation, Message, Notification, PhysicalLocation, Properties, Result as Entry,
+    Artifact, ArtifactLocation, Component, Configuration, Descriptor, Driver, Fingerprints, FlowProperties, Invocation,
+    Location, LogicalLocation, Message, Notification, PhysicalLocation, Properties, Result as Entry,
 };
 
 /// Frames named as locations of a result.
@@ -127,6 +127,7 @@ impl Sarif<'_> {
             level: level(f.severity),
             message: Message { text: message(f, flow.as_ref()) },
             locations: [location],
+            partial_fingerprints: Fingerprints { finding: f.fingerprint.to_string() },
             properties: Properties {
                 confidence: f.confidence.name(),
                 blame: f.blame.name(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use roxmltree::{Document, Node};
 use serde_json::Value;
 
-use crate::support::{codes, drives_a_terminal, flows, golden, goldens};
+use crate::support::{drives_a_terminal, flows, golden, goldens};
 
 fn elements<'a>(n: Node<'a, 'a>) -> impl Iterator<Item = Node<'a, 'a>> {
     n.children().filter(Node::is_element)
@@ -102,20 +102,27 @@ fn sarif_has_a_result_for_each_finding() {
             run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap()).collect();
         assert_eq!(rules.iter().collect::<BTreeSet<_>>().len(), rules.len(), "{}: {rules:?}", g.name);
         let results = run["results"].as_array().unwrap();
-        let mut got: Vec<(u64, &str)> = Vec::new();
+        let mut got: Vec<(u64, &str, &str)> = Vec::new();
         for r in results {
             let index = r["ruleIndex"].as_u64().unwrap() as usize;
             assert_eq!(rules.get(index).copied(), r["ruleId"].as_str(), "{}", g.name);
             let place = &r["locations"][0]["physicalLocation"]["artifactLocation"];
             let artifact = &run["artifacts"][place["index"].as_u64().unwrap() as usize]["location"];
             assert_eq!(place["uri"], artifact["uri"], "{}", g.name);
+            let print = r["partialFingerprints"]["tlscopeFinding/v1"].as_str().unwrap();
             // What is true of the whole capture names no one flow.
-            got.push((r["properties"]["flow"]["id"].as_u64().unwrap_or(0), r["ruleId"].as_str().unwrap()));
+            let flow = r["properties"]["flow"]["id"].as_u64().unwrap_or(0);
+            got.push((flow, r["ruleId"].as_str().unwrap(), print));
         }
-        let mut want: Vec<(u64, &str)> = codes(&g.document).into_iter().map(|c| (0, c)).collect();
+        let mut want: Vec<(u64, &str, &str)> = Vec::new();
+        let texts = |of: &'static Value, id| {
+            let text = |f: &'static Value, key: &str| f[key].as_str().unwrap();
+            let findings = of["findings"].as_array().unwrap().iter();
+            findings.map(move |f| (id, text(f, "code"), text(f, "fingerprint")))
+        };
+        want.extend(texts(&g.document, 0));
         for flow in flows(&g.document) {
-            let id = flow["id"].as_u64().unwrap();
-            want.extend(flow["findings"].as_array().unwrap().iter().map(|f| (id, f["code"].as_str().unwrap())));
+            want.extend(texts(flow, flow["id"].as_u64().unwrap()));
         }
         got.sort_unstable();
         want.sort_unstable();

@@ -36,13 +36,13 @@ pub(super) fn row(f: &FlowReport, has_section: bool) -> Markup {
         tr {
             td.number { @if has_section { a href=(format!("#flow-{id}")) { (id) } } @else { (id) } }
             td { (outcome(f.diagnosis.outcome)) @if let Some(cause) = f.diagnosis.cause { br; code { (cause) } } }
-            td { div.connection { div { (each_line(who)) } div { (each_line(what)) } } }
+            td { div.connection {
+                div { @for part in who { div { (Safe(part)) } } }
+                // On a narrow screen the section says it, where there is one.
+                div class=[has_section.then_some("again")] { (Safe(&what.join(" · "))) }
+            } }
         }
     }
-}
-
-fn each_line(parts: &[std::borrow::Cow<'_, str>]) -> Markup {
-    html! { @for (n, part) in parts.iter().enumerate() { @if n > 0 { br; } (Safe(part)) } }
 }
 
 /// The section of a flow; folded where there is nothing to mend.

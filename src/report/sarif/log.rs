@@ -45,7 +45,15 @@ pub(super) struct Result<'a> {
     pub(super) level: &'static str,
     pub(super) message: Message,
     pub(super) locations: [Location; 1],
+    pub(super) partial_fingerprints: Fingerprints,
     pub(super) properties: Properties<'a>,
+}
+
+/// What makes results of two runs the same: a service that keeps them tells by it which ones are new.
+#[derive(Debug, Serialize)]
+pub(super) struct Fingerprints {
+    #[serde(rename = "tlscopeFinding/v1")]
+    pub(super) finding: String,
 }
 
 /// The property bag of a result.
