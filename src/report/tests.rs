@@ -737,7 +737,9 @@ fn junit_writes_suites_as_they_fill() {
 
 #[test]
 fn a_broken_expectation_is_a_test_of_its_own() {
-    let flows = [report(finished(with_server_flight()), Outcome::Established, vec![finding("policy-version")])];
+    let unknown = Finding { severity: Severity::Warning, ..finding("policy-not-judged") };
+    let findings = vec![finding("policy-version"), unknown];
+    let flows = [report(finished(with_server_flight()), Outcome::Established, findings)];
     let wide = Finding { flows: vec![7], ..finding("policy-plaintext") };
     let text = written("junit", &Options::default(), &flows, &[wide]);
     let document = roxmltree::Document::parse(&text).unwrap();
@@ -746,11 +748,13 @@ fn a_broken_expectation_is_a_test_of_its_own() {
         .filter(|n| n.has_tag_name("testcase"))
         .map(|n| (n.attribute("classname").unwrap(), n.children().any(|c| c.has_tag_name("failure"))))
         .collect();
+    assert_eq!(document.descendants().filter(|n| n.has_tag_name("skipped")).count(), 1);
     assert_eq!(
         cases,
         [
             ("tlscope.flow", false),
             ("tlscope.expectation", true),
+            ("tlscope.expectation", false),
             ("tlscope.input", false),
             ("tlscope.expectation", true)
         ]

@@ -109,7 +109,7 @@ pub(super) fn verdict(f: &FlowReport) -> Cow<'static, str> {
     }
 }
 
-/// The finding says that an expectation of the user is broken.
+/// The finding is about an expectation of the user: broken, or not judged.
 pub(super) fn is_expectation(f: &Finding) -> bool {
     f.code.starts_with("policy-")
 }
