@@ -1,6 +1,6 @@
 //! How a handshake ended, where nothing says why.
 
-use super::refusal::{Stage, at_once, how_it_ended, refusal, stage};
+use super::refusal::{Stage, at_once, how_it_ended, of_server, refusal, stage};
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::{FlowFacts, How};
 use crate::span::Role;
@@ -196,7 +196,9 @@ fn abandoned(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = refusal(f)?;
     let orderly = matches!(r.how, How::CloseNotify) || r.alert == Some(AlertDescription::USER_CANCELED);
     let hidden = r.how == How::Alert && r.alert.is_none();
-    if !(orderly || hidden) || f.client_hello.is_none() || f.is_complete() {
+    // What a hidden alert refuses is told by a rule about the server's certificate.
+    let told = hidden && of_server(f).is_some();
+    if !(orderly || hidden) || told || f.client_hello.is_none() || f.is_complete() {
         return None;
     }
     let place = stage(f).place();

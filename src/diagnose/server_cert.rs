@@ -433,12 +433,19 @@ fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     if let Some(alert) = hidden_alert(f) {
+        let asked = f.inferred.as_ref().and_then(|i| i.requested).is_some_and(|r| r.value);
+        let what = if asked {
+            "it is about the server's certificate, or the client found no certificate of its own to answer the server's request with."
+        } else {
+            "nearly always it is about the server's certificate."
+        };
         let detail = format!(
-            "After the server's flight the client sent one protected record of the size of an alert (frame {}) and ended the handshake. What the alert says is encrypted (TLS 1.3); nearly always it is about the server's certificate.",
+            "After the server's flight the client sent one protected record of the size of an alert (frame {}) and ended the handshake. What the alert says is encrypted (TLS 1.3); {what}",
             alert.frame
         );
         let remedy = "Look at the client's own error message. Check that it has the root of the server's certificate, that it calls the server by a name in it, and the dates.";
-        return Some(Hit::new(detail, remedy).at(alert).at(r.mark).likely().blame(Blame::Either));
+        let hit = Hit::new(detail, remedy).at(alert).at(r.mark).blame(Blame::Either);
+        return Some(if asked { hit.possible() } else { hit.likely() });
     }
     let seen = own(f).map_or_else(String::new, |c| format!(" The certificate was {}.", words::cert(c)));
     let detail = format!(

@@ -402,19 +402,6 @@ fn captures_are_small() {
     assert!((1..=1536 << 10).contains(&all), "all captures: {all} bytes");
 }
 
-#[test]
-fn tables_of_the_readme_are_the_generated_ones() {
-    let Ok(readme) = fs::read_to_string(root().join("README.md")) else {
-        eprintln!("SKIPPED: there is no README.md yet");
-        return;
-    };
-    assert!(
-        readme.contains(diagnose::markdown_table().trim_end()),
-        "the table of codes in README.md is not this one:\n{}",
-        diagnose::markdown_table()
-    );
-}
-
 /// One good content for each extension, written by hand from its specification: type, message, content.
 #[rustfmt::skip]
 const SAMPLES: &[(u16, Place, &str)] = &[

@@ -24,6 +24,7 @@ mod html;
 mod live;
 mod peers;
 mod provenance;
+mod readme;
 mod signatures;
 mod streams;
 mod support;
