@@ -1,12 +1,59 @@
 //! tlscope: why a TLS handshake failed, from what a capture shows.
 //!
-//! The path of the data reads top to bottom in this file, and a module uses only modules above it:
+//! # The path of the data
+//!
+//! It reads top to bottom in this file, and **a module uses only modules above it** (`tests/it/house.rs` checks it).
 //!
 //! ```text
-//! bytes ─▶ capture ─▶ packet ─▶ flow ─▶ upgrade ─▶ tls ─▶ facts ─▶ siblings ─▶ diagnose ─▶ report | tui
-//!         frames     segments  streams  where TLS   records,   what the   what other   findings
-//!                                       begins      messages   wire said  flows say
+//! bytes ─▶ capture ─▶ packet ─▶ flow ─▶ upgrade ─▶ tls ─▶ facts ─▶ inference ─▶ diagnose ─▶ report | tui
+//!         frames     segments  streams  where TLS  records,  what the  what TLS 1.3   findings
+//!                                       begins     messages  wire said  hides but shows
 //! ```
+//!
+//! - [`capture`] reads frames from a file, a stream or an interface; [`packet`] finds the TCP segment in each; [`flow`] puts
+//!   segments into the two streams of a connection and names every hole and conflict; [`upgrade`] knows where TLS begins in
+//!   a stream and what else one may begin with.
+//! - [`tls`] turns a stream into records, messages and events. One decoder serves two modes: facts for the analysis, and a
+//!   tree of fields with their bytes for the UI. [`x509`] does the same for certificates.
+//! - [`facts`] folds the events of one flow into [`facts::FlowFacts`]: what was said, what was not, and what cannot be
+//!   known and why ([`facts::Seen`]). [`inference`] adds what the shapes of TLS 1.3's protected records prove.
+//!   [`siblings`] remembers what flows that ended say about later ones.
+//! - [`diagnose`] holds the rules: pure functions from facts to findings, each with its page. [`expect`] is the policy that a
+//!   person gives.
+//! - [`analyzer`] is the library's front door: frames in, flows with their diagnoses out. No input, output or clock.
+//! - [`report`] writes them, [`tui`] shows them, [`live`] runs them against a clock, [`cli`] is what is typed.
+//! - [`sandbox`] gives up every right before the first packet is parsed; [`scribe`] is the process that writes files for those
+//!   who gave theirs up.
+//!
+//! # Glossary
+//!
+//! *frame*: what was captured. *segment*: of TCP; *datagram*: of UDP. *stream*: one side's bytes. *record*: of TLS. *message*: of the
+//! handshake. *field*: a decoded part with its [`span::Span`]. *flow*: one connection. *side*: A or B, as TCP saw them; *role*: client
+//! or server, as TLS did. *fact*: what the wire said. *claim*: what was concluded, with a confidence. *finding*: a diagnosis with
+//! evidence. *shape*: length, type and place of a protected record. `at`: where in a stream; `off`: where in a frame; `len`: how much.
+//!
+//! # Where to add
+//!
+//! | what | where |
+//! | --- | --- |
+//! | a rule | a `Rule` with its page, its check and its tests in the table of its family in `diagnose/`; a new family is a file and a line in `FAMILIES` |
+//! | a rule about several flows | the memory it needs in `siblings/`, the rule in its table |
+//! | an expectation | a `Key` in `expect/keys.rs`, its rule in `diagnose/policy/` |
+//! | an extension | a function in `tls/ext/` and a line in `EXTENSIONS` |
+//! | a handshake message | a decoder in `tls/handshake/` and an arm in its `read` |
+//! | a name of a registry | the tables of `tls/names/` |
+//! | a report format | a file in `report/` and a line in `FORMATS` |
+//! | a link layer | an arm in `packet/link.rs` |
+//! | a protocol that TLS may begin in | `upgrade/` |
+//! | a cap | a constant in `limits.rs`, with its reason; reaching it is told |
+//! | a key of the UI | a line of the table in `tui/keymap.rs` |
+//! | a capture for the tests | a case in `testdata/lab/cases/`, made by `testdata/make.py` |
+//!
+//! # Rules of the house
+//!
+//! Malformed traffic is data, not an error: errors are for what cannot be opened. Absence is typed, so that no rule takes "not
+//! seen" for "not sent". Every buffer has a cap. The engine is moved by the times of frames only: the same frames give the same
+//! report, byte for byte. What comes from the wire is escaped before it is printed ([`text`]).
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
