@@ -2,7 +2,7 @@
 //!
 //! The fields are those of the report, found by their place in it, so that a report written yesterday compares like a flow
 //! read today. What differs in any two connections (randoms, ports, times) is not compared; a new field is one line in
-//! [`FIELDS`].
+//! `FIELDS`.
 
 use serde_json::Value;
 

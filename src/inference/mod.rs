@@ -1,7 +1,7 @@
 //! TLS 1.3 without keys: what the lengths, directions and order of protected records prove about the handshake.
 //!
-//! Everything here is arithmetic over [`Shape`]s: [`sizes`] knows how long each message's record is, [`client`] and
-//! [`server`] find the messages of each side's flight under each habit of padding, and this file puts both together.
+//! Everything here is arithmetic over [`Shape`]s: `sizes` knows how long each message's record is, `client` and
+//! `server` find the messages of each side's flight under each habit of padding, and this file puts both together.
 //! A claim is certain only where no other legal reading of the records exists under any habit a stack is known to have;
 //! where bytes of a flight are missing, nothing is concluded from it.
 
