@@ -246,6 +246,10 @@ fn ssl3(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 fn highest(f: &FlowFacts, version: ProtocolVersion) -> Option<Hit> {
     let h = f.client_hello.as_ref().filter(|_| f.highest_offered() == Some(version))?;
+    // Its list of versions may be what could not be read.
+    if !h.message.ssl2_format && !whole(f)?.message.extensions.malformed.is_empty() {
+        return None;
+    }
     // A client that lowered its offer on purpose says so.
     if h.message.cipher_suites.contains(&CipherSuite::TLS_FALLBACK_SCSV.0) {
         return None;
@@ -318,11 +322,13 @@ fn ech_accepted(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{alert, established, find, hello, leaf, server_flight, server_hello, told};
-    use super::ClientHello;
+    use super::super::testing::{alert, established, find, hello, leaf, mark, server_flight, server_hello, told};
+    use super::{AnomalyKind, ClientHello, HandshakeType};
     use crate::diagnose::{Confidence, Severity};
     use crate::facts::FlowFacts;
+    use crate::reader::{DecodeError, DecodeErrorKind};
     use crate::span::Side;
+    use crate::tls::Anomaly;
 
     fn with(mut f: FlowFacts, change: impl FnOnce(&mut ClientHello)) -> FlowFacts {
         change(&mut f.client_hello.as_mut().expect("there").message);
@@ -378,6 +384,11 @@ mod tests {
             let mut retry = with(hello(), old);
             retry.client_hello.as_mut().expect("there").message.cipher_suites.push(0x5600);
             assert!(find(&retry, code).is_none(), "it lowered its offer on purpose");
+            let mut damaged = with(hello(), old);
+            let error = DecodeError { what: "extensions", at: 60, kind: DecodeErrorKind::Illegal };
+            let undecodable = AnomalyKind::Undecodable(HandshakeType::CLIENT_HELLO, error);
+            damaged.anomalies.push((Side::A, Anomaly { kind: undecodable, mark: mark(4) }));
+            assert!(find(&damaged, code).is_none(), "what it offers could not be read");
         }
     }
 

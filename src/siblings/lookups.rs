@@ -93,6 +93,11 @@ impl Lookups {
         l.found || shorter.into_iter().any(|n| self.names.get(&(l.client, n.into())).is_some_and(|o| o.found))
     }
 
+    /// Lookups dropped so far.
+    pub fn forgotten(&self) -> u64 {
+        self.names.forgotten()
+    }
+
     /// Answers to this client are in the capture.
     pub fn hears(&self, client: IpAddr) -> bool {
         self.answered.get(&client).is_some()
@@ -138,5 +143,6 @@ mod tests {
             say(&mut l, n, Kind::Query, &format!("n{n}.example"));
         }
         assert!(l.all().len() <= limits::SIBLING_NAMES && !l.hears(CLIENT));
+        assert_eq!(l.all().len() as u64 + l.forgotten(), 3 * limits::SIBLING_NAMES as u64);
     }
 }

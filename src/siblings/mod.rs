@@ -212,9 +212,14 @@ impl Memory {
 
     /// Servers, pairs, names and certificates that were forgotten because there were too many.
     pub fn forgotten(&self) -> u64 {
-        [self.servers.forgotten(), self.pairs.forgotten(), self.names.forgotten(), self.certificates.forgotten()]
-            .iter()
-            .fold(0, |n, m| n.saturating_add(*m))
+        let tables = [
+            self.servers.forgotten(),
+            self.pairs.forgotten(),
+            self.names.forgotten(),
+            self.certificates.forgotten(),
+            self.lookups.forgotten(),
+        ];
+        tables.iter().fold(0, |n, m| n.saturating_add(*m))
     }
 
     fn of_server(&mut self, f: &FlowFacts, s: &Arc<Sibling>) {
