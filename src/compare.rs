@@ -4,13 +4,14 @@
 //! read today. What differs in any two connections (randoms, ports, times) is not compared; a new field is one line in
 //! `FIELDS`.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::analyzer::FlowReport;
 use crate::report::view::Flow;
 
 /// A field in two flows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Group of fields, for a heading: equal for neighbours.
     pub section: &'static str,
@@ -48,14 +49,20 @@ struct Field {
     kind: Kind,
     /// One value as text.
     text: fn(&Value) -> String,
+    /// It belongs to the server's configuration, rather than to one connection.
+    lasting: bool,
 }
 
 const fn field(section: &'static str, name: &'static str, kind: Kind, path: &'static str) -> Field {
-    Field { section, name, path, kind, text: plain }
+    Field { section, name, path, kind, text: plain, lasting: false }
 }
 
 const fn with(text: fn(&Value) -> String, field: Field) -> Field {
     Field { text, ..field }
+}
+
+const fn lasting_field(field: Field) -> Field {
+    Field { lasting: true, ..field }
 }
 
 use Kind::{Duration, List, One, Set};
@@ -74,13 +81,13 @@ const FIELDS: &[Field] = &[
     with(from_how, field("result", "ended by", One, "ended_by")),
     with(from_description, field("result", "alerts", List, "alerts/*")),
     field("result", "findings", Set, "findings/*/code"),
-    field("negotiated", "version", One, "version"),
-    field("negotiated", "cipher suite", One, "cipher_suite"),
-    field("negotiated", "group", One, "key_exchange/group"),
+    lasting_field(field("negotiated", "version", One, "version")),
+    lasting_field(field("negotiated", "cipher suite", One, "cipher_suite")),
+    lasting_field(field("negotiated", "group", One, "key_exchange/group")),
     field("negotiated", "DH bits", One, "key_exchange/dh_bits"),
     field("negotiated", "post-quantum", One, "key_exchange/post_quantum"),
-    field("negotiated", "ALPN", One, "alpn"),
-    field("negotiated", "resumed", One, "resumed"),
+    lasting_field(field("negotiated", "ALPN", One, "alpn")),
+    lasting_field(field("negotiated", "resumed", One, "resumed")),
     field("negotiated", "early data", One, "early_data"),
     field("negotiated", "hello retry", One, "hello_retry"),
     field("negotiated", "secure renegotiation", One, "secure_renegotiation"),
@@ -104,20 +111,20 @@ const FIELDS: &[Field] = &[
     field("ServerHello", "extensions", Set, "server_hello/extensions/*"),
     field("ServerHello", "downgrade sentinel", One, "server_hello/downgrade_sentinel"),
     field("ServerHello", "JA3S", One, "fingerprints/ja3s"),
-    field("server certificate", "chain", List, "certificates/server/*/subject"),
-    field("server certificate", "issuer", One, "certificates/server/0/issuer"),
+    lasting_field(field("server certificate", "chain", List, "certificates/server/*/subject")),
+    lasting_field(field("server certificate", "issuer", One, "certificates/server/0/issuer")),
     field("server certificate", "serial", One, "certificates/server/0/serial"),
     field("server certificate", "SHA-256", List, "certificates/server/*/sha256"),
     field("server certificate", "not before", One, "certificates/server/0/not_before"),
     field("server certificate", "not after", One, "certificates/server/0/not_after"),
-    with(key, field("server certificate", "public key", One, "certificates/server/0/public_key")),
-    field("server certificate", "signature", One, "certificates/server/0/signature_algorithm"),
+    lasting_field(with(key, field("server certificate", "public key", One, "certificates/server/0/public_key"))),
+    lasting_field(field("server certificate", "signature", One, "certificates/server/0/signature_algorithm")),
     field("server certificate", "names", Set, "certificates/server/0/subject_alt_names/*"),
     field("server certificate", "OCSP staple", One, "ocsp_staple/status"),
-    field("client authentication", "requested", One, "client_auth/requested"),
-    field("client authentication", "certificate", One, "client_auth/certificate"),
+    lasting_field(field("client authentication", "requested", One, "client_auth/requested")),
+    lasting_field(field("client authentication", "certificate", One, "client_auth/certificate")),
     field("client authentication", "key proven", One, "client_auth/verified_possession"),
-    field("client authentication", "acceptable CAs", Set, "client_auth/acceptable_cas/*"),
+    lasting_field(field("client authentication", "acceptable CAs", Set, "client_auth/acceptable_cas/*")),
     field("client authentication", "acceptable types", Set, "client_auth/acceptable_types/*"),
     field("client authentication", "signature schemes", List, "client_auth/signature_schemes/*"),
     field("client certificate", "chain", List, "certificates/client/*/subject"),
@@ -146,6 +153,24 @@ pub fn compare(a: &FlowReport, b: &FlowReport) -> Vec<Difference> {
 /// The same for two flows as reports have them (an element of `flows`, or a line of NDJSON).
 pub fn compare_reported(a: &Value, b: &Value) -> Vec<Difference> {
     FIELDS.iter().filter_map(|f| f.compare(a, b)).collect()
+}
+
+/// What a flow, as a report has it, says of its server's configuration: field (section and name) and value. What is not
+/// known, or only possible, is left out.
+pub fn lasting(flow: &Value) -> impl Iterator<Item = ((&'static str, &'static str), String)> {
+    let guessed = at(flow, "client_auth/confidence").is_some_and(|c| c == "possible");
+    FIELDS.iter().filter(|f| f.lasting).filter_map(move |f| {
+        if guessed && f.path.starts_with("client_auth/") {
+            return None;
+        }
+        let mut values = f.values(flow)?;
+        if f.kind == Set {
+            values.sort_unstable();
+        }
+        // What became of a request in a handshake that broke off is not known.
+        let known = !matches!(values.as_slice(), [one] if one == "unknown" || one == "unanswered");
+        known.then(|| ((f.section, f.name), f.joined(&values)))
+    })
 }
 
 impl Field {

@@ -83,6 +83,7 @@ pub mod scribe;
 #[cfg(target_os = "linux")]
 pub mod live;
 pub mod compare;
+pub mod baseline;
 pub mod tui;
 pub mod fuzzing;
 pub mod cli;

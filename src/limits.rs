@@ -209,3 +209,12 @@ pub const SIBLING_NAME_BYTES: usize = 255;
 
 /// Characters kept of a remembered certificate's subject, issuer and serial number, each.
 pub const SIBLING_TEXT: usize = 200;
+
+/// Bytes of an older report that is compared with.
+pub const BASELINE_BYTES: u64 = 256 << 20;
+
+/// Servers compared with an older report; what is beyond is not.
+pub const BASELINE_SERVERS: usize = 1 << 16;
+
+/// Values of one field of one server, and entries of each list in what is told of it.
+pub const BASELINE_VALUES: usize = 64;

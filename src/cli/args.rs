@@ -10,7 +10,13 @@ use crate::report;
 
 /// Says why a TLS or mTLS handshake failed, how sure that is, whose side to look at and what to change.
 #[derive(Debug, Parser)]
-#[command(name = "tlscope", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "tlscope",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 #[command(after_long_help = "Examples:
   tlscope incident.pcapng                        open a capture in the terminal UI
   tlscope report incident.pcapng                 print what happened, for a log
@@ -30,7 +36,7 @@ pub(super) struct Cli {
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Global {
-    /// When to use colour: auto (on a terminal, unless `NO_COLOR` is set), always, never
+    /// When to use colour: auto (on a terminal), always, never
     #[arg(
         long,
         value_enum,
@@ -92,6 +98,19 @@ pub(super) enum Command {
     #[cfg(target_os = "linux")]
     #[command(after_help = "Examples:\n  tlscope interfaces")]
     Interfaces,
+    /// Explain one frame: what it holds, which message it completes, what it is evidence of
+    #[command(after_help = "Examples:
+  tlscope why capture.pcapng 9")]
+    Why {
+        /// A capture
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Number of the frame, as the report and Wireshark count
+        #[arg(value_name = "FRAME")]
+        frame: u64,
+    },
+    /// Compare two flows field by field
+    Diff(DiffArgs),
     /// Explain a finding, cipher suite, alert, extension, group or signature scheme
     #[command(after_help = "Examples:
   tlscope explain                          list all findings
@@ -132,8 +151,8 @@ pub(super) enum Command {
 /// Arguments of `tlscope report`.
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = "Exit codes:
-  0  everything was read, no finding at or above --fail-on, nothing other than expected
-  1  a finding at or above --fail-on, or an expectation broken
+  0  everything was read, no finding at or above --fail-on, all as expected
+  1  a finding at or above --fail-on, an expectation broken, or a change since --baseline
   2  the command line is wrong
   3  an input cannot be opened or is damaged (what is readable is still reported)
 
@@ -141,6 +160,7 @@ Examples:
   tlscope report capture.pcapng
   tlscope report --format junit -o tlscope.xml --fail-on error capture.pcapng
   tlscope report --expect min_version=1.2 --expect mutual_tls capture.pcapng
+  tlscope report --baseline yesterday.json --fail-on warning today.pcapng
   tcpdump -w - -U -c 1000 tcp port 8443 | tlscope report -")]
 pub(super) struct ReportArgs {
     /// Captures (pcap or pcapng, also gzip, zstd or lz4); `-` is standard input
@@ -149,21 +169,56 @@ pub(super) struct ReportArgs {
     #[arg(short = 'F', long, default_value = "text", value_parser = format_parser(), help = format_help())]
     #[arg(hide_possible_values = true, hide_default_value = true)]
     pub(super) format: String,
-    /// Write to a file (written aside, then renamed) instead of standard output
+    /// Write to a file, aside and then renamed, instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// Exit with 1 when there is a finding of this severity or worse: error, warning or info
+    /// Exit with 1 on a finding of this severity or worse: error, warning, info
     #[arg(long, value_enum, value_name = "SEVERITY", hide_possible_values = true)]
     pub(super) fail_on: Option<FailOn>,
-    /// Exit with 1 when a server is not as a policy says (`tlscope explain expectations`)
-    #[arg(long, value_name = "POLICY.toml|KEY=VALUE")]
+    /// Exit with 1 unless servers are as expected (`explain expectations`)
+    #[arg(long, value_name = "POLICY")]
     pub(super) expect: Vec<String>,
+    /// Exit with 1 on what an older report lacks: handshakes, findings
+    #[arg(long, value_name = "OLD.json")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Only flows that the UI's filter lets through: `is:failed name:api`
+    #[arg(long, value_name = "FILTER")]
+    pub(super) filter: Option<String>,
+}
+
+/// Arguments of `tlscope diff`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  tlscope diff good.pcapng#1 bad.pcapng#1
+  tlscope diff capture.pcapng#12 15              two flows of one capture
+  tlscope diff --format json a.pcapng#1 b.pcapng#4")]
+pub(super) struct DiffArgs {
+    /// A flow: FILE#ID, with the number that `tlscope report` shows
+    #[arg(value_name = "A#ID")]
+    pub(super) first: PathBuf,
+    /// Another; a number alone is a flow of the same file
+    #[arg(value_name = "B#ID")]
+    pub(super) second: PathBuf,
+    /// How to write it
+    #[arg(short = 'F', long, default_value = "text", value_parser = ["text", "json"])]
+    pub(super) format: String,
+    /// Show the values of equal fields too
+    #[arg(short, long)]
+    pub(super) all: bool,
 }
 
 impl ReportArgs {
     /// As for `tlscope report FILE`.
     pub(super) fn of(file: PathBuf) -> Self {
-        Self { files: vec![file], format: "text".to_owned(), output: None, fail_on: None, expect: Vec::new() }
+        Self {
+            files: vec![file],
+            format: "text".to_owned(),
+            output: None,
+            fail_on: None,
+            expect: Vec::new(),
+            baseline: None,
+            filter: None,
+        }
     }
 }
 

@@ -5,8 +5,10 @@
 #![allow(clippy::disallowed_methods, reason = "progress on standard error is paced by the real clock")]
 
 mod args;
+mod diff;
 mod expect;
 mod explain;
+mod input;
 #[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
@@ -15,6 +17,7 @@ mod live;
 mod live_args;
 mod output;
 mod report;
+mod why;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -68,7 +71,7 @@ Keep all rights.
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    let parsed = command(std::env::args_os().any(|a| a == "--help" || a == "help"));
+    let parsed = command(std::env::args_os().any(|a| a == "--help"));
     let parsed = parsed.try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
     match parsed {
         Ok(cli) => ExitCode::from(run(cli)),
@@ -114,6 +117,8 @@ fn run(cli: Cli) -> u8 {
         #[cfg(target_os = "linux")]
         Some(Command::Interfaces) => output::print(interfaces::write),
         Some(Command::Scribe { job }) => crate::scribe::serve(&job),
+        Some(Command::Why { file, frame }) => output::print(|out| why::write(out, &file, frame, &cli.global)),
+        Some(Command::Diff(args)) => output::print(|out| diff::write(out, &args, &cli.global)),
         Some(Command::Explain { topic }) => output::print(|out| explain::write(out, &topic)),
         Some(Command::Schema) => output::print(|out| {
             out.write_all(crate::report::schema().as_bytes())?;

@@ -8,10 +8,12 @@ use super::args::{Global, ReportArgs};
 use super::output::{Output, verdict};
 use super::{DAMAGED, FOUND, OK, complain, confine};
 use crate::analyzer::{Analyzer, Options};
+use crate::baseline::{Baseline, Comparison};
 use crate::capture::{self, Opened, Source};
 use crate::diagnose::{Audit, Policy, Severity, breaks_expectation};
 use crate::report::{self, Style, Writer};
 use crate::sandbox::Needs;
+use crate::tui::Select;
 
 /// Frames between two looks at flows that have ended.
 const BATCH: u32 = 256;
@@ -33,8 +35,16 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
         }
     };
     let policy = Policy { expect, ..Policy::default() };
+    let filter = match args.filter.as_deref().map(Select::parse).transpose() {
+        Ok(filter) => filter,
+        Err(sentence) => {
+            complain(&format!("--filter: {sentence}"));
+            return Ok(super::USAGE);
+        }
+    };
     // Everything is opened while there is a right to.
     let files: Vec<_> = args.files.iter().map(|f| (f.as_path(), Opened::new(f))).collect();
+    let baseline = args.baseline.as_deref().map(|p| (p.to_string_lossy(), std::fs::File::open(p)));
     let mut output = Output::open(args.output.as_deref())?;
     let is_terminal = args.output.is_none() && io::stdout().is_terminal();
     let options = report::Options {
@@ -45,10 +55,26 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
         complain(&e);
         return Ok(DAMAGED);
     }
+    let old = baseline.map(|(path, file)| {
+        let file = file.map_err(|e| format!("--baseline {path}: {e}"))?;
+        Baseline::read(file, &path).map_err(|e| e.to_string())
+    });
+    let old = match old.transpose() {
+        Ok(old) => old,
+        Err(sentence) => {
+            complain(&sentence);
+            return Ok(DAMAGED);
+        }
+    };
+    // Beside a baseline the limit is for what is new.
+    let least = args.fail_on.map_or(Severity::Error, Severity::from);
+    let comparison = old.map(|old| Comparison::new(old, least));
+    let limit = args.fail_on.map(Severity::from).filter(|_| comparison.is_none());
     let mut writer = (format.make)(&mut output, &options);
     writer.begin()?;
     let mut analyzer = Analyzer::new(Options { policy: policy.clone(), ..Options::default() });
-    let mut taker = Taker { writer: writer.as_mut(), policy: &policy, audit: Audit::default(), broken: false };
+    let mut taker =
+        Taker { writer: writer.as_mut(), policy: &policy, audit: Audit::default(), comparison, filter, broken: false };
     let mut damaged = false;
     for (path, file) in files {
         damaged |= !read(path, file, &mut analyzer, &mut taker, global)?;
@@ -57,7 +83,7 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
     let worst = writer.summary().worst();
     drop(writer);
     output.close()?;
-    let found = broken || args.fail_on.is_some_and(|limit| worst.is_some_and(|w| w >= Severity::from(limit)));
+    let found = broken || limit.is_some_and(|limit| worst.is_some_and(|w| w >= limit));
     Ok(match (damaged, found) {
         (true, _) => DAMAGED,
         (false, true) => FOUND,
@@ -134,6 +160,8 @@ struct Taker<'w, 'o> {
     writer: &'w mut (dyn Writer + 'o),
     policy: &'w Policy,
     audit: Audit,
+    comparison: Option<Comparison>,
+    filter: Option<Select>,
     broken: bool,
 }
 
@@ -143,7 +171,13 @@ impl Taker<'_, '_> {
             return Ok(());
         }
         for flow in analyzer.take_flows() {
+            if self.filter.as_mut().is_some_and(|f| !f.lets_through(&flow)) {
+                continue;
+            }
             self.audit.add(&flow.facts, self.policy);
+            if let Some(c) = &mut self.comparison {
+                c.add(&flow);
+            }
             self.broken |= flow.diagnosis.findings.iter().any(breaks_expectation);
             self.writer.flow(&flow)?;
         }
@@ -154,8 +188,12 @@ impl Taker<'_, '_> {
     fn finish(self, analyzer: &Analyzer) -> io::Result<bool> {
         let mut findings = self.audit.findings(self.policy);
         findings.extend(analyzer.findings());
+        if let Some(c) = self.comparison {
+            let differences = c.findings(&findings);
+            findings.extend(differences);
+        }
         self.writer.finish(analyzer.sources(), &findings)?;
-        Ok(self.broken || findings.iter().any(breaks_expectation))
+        Ok(self.broken || findings.iter().any(|f| breaks_expectation(f) || Comparison::breaks(f)))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod alert;
 mod application;
+mod baseline;
 mod ca_list;
 mod capture;
 mod cause;
@@ -56,6 +57,10 @@ mod wrong_protocol;
 use std::fmt;
 
 pub use crate::facts::Confidence;
+pub use baseline::NEW_FINDING;
+pub(crate) use baseline::{
+    changed as baseline_changed, new_finding as baseline_new_finding, not_compared as baseline_not_compared,
+};
 pub use fingerprint::Fingerprint;
 pub use page::{explain_page, index, markdown_table};
 pub use policy::{Audit, breaks_expectation};
@@ -409,6 +414,7 @@ const FAMILIES: &[&[Rule]] = &[
     sibling::RULES,
     pattern::RULES,
     fleet::RULES,
+    baseline::RULES,
 ];
 
 /// Families whose rules speak of connections without TLS too.

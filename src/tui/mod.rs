@@ -25,6 +25,7 @@ mod mouse;
 mod pane;
 mod popup;
 mod row;
+mod select;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ mod update;
 mod views;
 mod worker;
 
+pub(crate) use select::Select;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -696,7 +696,7 @@ fn completions_and_manual_are_generated() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let r = run(["completions", shell]);
         assert_eq!((r.code, r.err.as_str()), (0, ""), "{shell}");
-        for word in ["tlscope", "report", "explain", "fail-on"] {
+        for word in ["tlscope", "report", "why", "diff", "explain", "fail-on"] {
             assert!(r.out.contains(word), "{shell} does not know {word}");
         }
     }

@@ -154,3 +154,197 @@ fn the_page_on_expectations_has_an_example_that_is_understood() {
     assert!(example.contains("[[server]]"), "{example}");
     tlscope::expect::Expectations::parse(&example, "example").unwrap();
 }
+
+/// A report of this capture in a file, to be compared with.
+fn old(format: &str, capture: &str) -> tempfile::TempPath {
+    let r = run(["report", "--format", format, &path(capture)]);
+    assert_eq!((r.code, r.err.as_str()), (0, ""));
+    file(&r.out)
+}
+
+/// Exit code, and the findings about the comparison.
+fn compared(old: &tempfile::TempPath, more: &[&str], capture: &str) -> (i32, Vec<Value>) {
+    let args = ["report", "--format=json", "--baseline", old.to_str().unwrap()];
+    let r = run([&args[..], more, &[&path(capture)]].concat());
+    assert_eq!(r.err, "", "{capture}");
+    let all = json(&r.out)["findings"].as_array().unwrap().clone();
+    (r.code, all.into_iter().filter(|f| f["code"].as_str().unwrap().starts_with("baseline-")).collect())
+}
+
+#[test]
+fn the_same_again_is_no_change() {
+    for capture in ["good/one-way-12", "good/mtls-13", "good/tls-10", "guide/5-client-cert-missing-12"] {
+        for format in ["json", "ndjson"] {
+            // Known findings are known, whatever the limit.
+            let (exit, found) = compared(&old(format, capture), &["--fail-on=info"], capture);
+            assert_eq!((exit, found.len()), (0, 0), "{format} {capture}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_handshake_says_what_changed() {
+    // All of these are the same server's: what differs is in their descriptions.
+    for (before, now, says) in [
+        ("good/one-way-13", "good/one-way-12", "version: was TLS 1.3, is TLS 1.2"),
+        ("good/one-way-12", "good/mtls-12", "client authentication, requested: was no, is yes"),
+        ("good/one-way-12", "good/mtls-12", "client authentication, certificate: was none, is sent"),
+        (
+            "good/one-way-13",
+            "good/cipher-aes128-13",
+            "cipher suite: was TLS_AES_256_GCM_SHA384, is TLS_AES_128_GCM_SHA256",
+        ),
+        (
+            "good/one-way-12",
+            "good/weak-rsa-1024-12",
+            "server certificate, public key: was RSA, 2048 bits, is RSA, 1024 bits",
+        ),
+    ] {
+        let (exit, found) = compared(&old("ndjson", before), &[], now);
+        let changed = found.iter().find(|f| f["code"] == "baseline-handshake-changed").unwrap();
+        assert_eq!((exit, &changed["severity"]), (1, &"error".into()), "{now}");
+        let detail = changed["detail"].as_str().unwrap();
+        assert!(detail.starts_with("198.51.100.20:8443 (tls-server.local): "), "{detail}");
+        assert!(detail.contains(says), "{before} {now}: {detail}");
+        assert_eq!(changed["flows"], serde_json::json!([1]), "{now}");
+    }
+}
+
+#[test]
+fn only_new_findings_fail() {
+    // A weak key is a warning.
+    let before = old("json", "good/one-way-12");
+    let codes =
+        |found: &[Value]| -> Vec<String> { found.iter().map(|f| f["code"].as_str().unwrap().to_owned()).collect() };
+    let (exit, found) = compared(&before, &["--fail-on=warning"], "good/weak-rsa-1024-12");
+    assert_eq!(
+        (exit, codes(&found)),
+        (1, vec!["baseline-handshake-changed".to_owned(), "baseline-new-finding".to_owned()])
+    );
+    assert!(
+        found[1]["detail"].as_str().unwrap().starts_with("rsa-key-weak (warning) was not in the baseline"),
+        "{}",
+        found[1]
+    );
+    let (_, found) = compared(&before, &[], "good/weak-rsa-1024-12");
+    assert_eq!(codes(&found), ["baseline-handshake-changed"]);
+}
+
+#[test]
+fn a_comparison_with_nothing_is_not_green() {
+    let (exit, found) = compared(&old("json", "good/ipv6-one-way-12"), &[], "good/one-way-12");
+    assert_eq!((exit, found.len()), (1, 1), "{found:?}");
+    assert_eq!((&found[0]["code"], &found[0]["severity"]), (&"baseline-not-compared".into(), &"error".into()));
+}
+
+#[test]
+fn a_damaged_or_foreign_baseline_is_an_error() {
+    let capture = path("good/one-way-12");
+    let whole = run(["report", "--format=json", &capture]).out;
+    for (text, says) in [
+        (whole[..whole.len() / 2].to_owned(), "it was cut"),
+        (whole.replace("\"schema_version\":1", "\"schema_version\":2"), "its schema version is 2"),
+        ("{\"flows\": []}".to_owned(), "no report of tlscope"),
+        ("<xml/>".to_owned(), "line 1 is not JSON"),
+    ] {
+        let old = file(&text);
+        let r = run(["report", "--baseline", old.to_str().unwrap(), &capture]);
+        assert_eq!((r.code, r.out.as_str()), (3, ""), "{}", r.err);
+        assert_sentence(&r.err, &["--baseline", says]);
+    }
+    let r = run(["report", "--baseline", "no-such.json", &capture]);
+    assert_eq!(r.code, 3);
+    assert_sentence(&r.err, &["no-such.json", "No such file"]);
+}
+
+#[test]
+fn a_filter_chooses_what_is_reported() {
+    let (one, two) = (path("good/one-way-12"), path("good/tls-10"));
+    let r = run(["report", "--format=json", "--filter", "version:1.0", &one, &two]);
+    let document = json(&r.out);
+    assert_eq!((r.code, document["summary"]["flows"].as_u64()), (0, Some(1)));
+    assert_eq!(document["flows"][0]["version"]["name"], "TLS 1.0");
+    // What is not reported fails nothing.
+    assert_eq!(run(["report", "--filter", "!version:1.0", "--fail-on", "error", &one, &two]).code, 0);
+    assert_eq!(run(["report", "--fail-on", "error", &one, &two]).code, 1);
+    let wrong = run(["report", "--filter", "nam:x", &one]);
+    assert_eq!((wrong.code, wrong.out.as_str()), (2, ""));
+    assert_sentence(&wrong.err, &["--filter", "nam: is unknown"]);
+}
+
+#[test]
+fn two_flows_are_compared() {
+    let (a, b) = (format!("{}#1", path("good/one-way-12")), format!("{}#1", path("guide/5-client-cert-missing-12")));
+    let r = run(["diff", &a, &b]);
+    assert_eq!((r.code, r.err.as_str()), (0, ""));
+    for line in [
+        "  ≠ outcome\n      A  established\n      B  failed\n",
+        "  ≠ cause\n      A  –\n      B  client-cert-missing\n",
+    ] {
+        assert!(r.out.contains(line), "{}", r.out);
+    }
+    assert!(r.out.contains("    equal: ") && r.out.trim_end().ends_with("fields differ"), "{}", r.out);
+    let document = json(&run(["diff", "--format=json", &a, &b]).out);
+    let all = document["differences"].as_array().unwrap();
+    let outcome = all.iter().find(|d| d["name"] == "outcome").unwrap();
+    assert_eq!(
+        (&outcome["a"], &outcome["b"], &outcome["equal"]),
+        (&"established".into(), &"failed".into(), &false.into())
+    );
+    assert_eq!(document["b"]["id"], 1);
+    // A number alone is a flow of the same file; a flow is like itself.
+    let same = run(["diff", "--all", &a, "1"]);
+    assert_eq!(same.code, 0);
+    assert!(
+        same.out.contains("\n0 of ") && !same.out.contains('≠') && same.out.contains("    version: TLS 1.2\n"),
+        "{}",
+        same.out
+    );
+    for (first, second, code, says) in [
+        (a.as_str(), "99", 2, "has no TLS flow #99"),
+        ("1", "1", 2, "FILE#ID"),
+        ("no-such.pcap#1", "1", 3, "no-such.pcap"),
+    ] {
+        let r = run(["diff", first, second]);
+        assert_eq!((r.code, r.out.as_str()), (code, ""), "{}", r.err);
+        assert_sentence(&r.err, &[says]);
+    }
+}
+
+#[test]
+fn a_frame_is_explained() {
+    let capture = path("guide/5-client-cert-missing-12");
+    let document = json(&run(["report", "--format=json", &capture]).out);
+    let flow = &document["flows"][0];
+    // Every message is told at the frame that completes it, every finding at its evidence.
+    for m in flow["messages"].as_array().unwrap() {
+        let r = run(["why", &capture, &m["frame"].to_string()]);
+        assert_eq!((r.code, r.err.as_str()), (0, ""));
+        let line = format!(
+            "Completes {} of the {} ({} bytes",
+            m["type"].as_str().unwrap(),
+            m["from"].as_str().unwrap(),
+            m["length"]
+        );
+        assert!(r.out.contains(&line), "{line}: {}", r.out);
+    }
+    for finding in flow["findings"].as_array().unwrap() {
+        for frame in finding["frames"].as_array().unwrap() {
+            let out = run(["why", &capture, &frame.to_string()]).out;
+            assert!(out.contains(finding["code"].as_str().unwrap()), "{out}");
+        }
+    }
+    let syn = run(["why", &capture, "1"]).out;
+    assert!(syn.contains(", SYN, seq ") && syn.contains("Sent by the client"), "{syn}");
+    assert_eq!(run(["why", &capture, "99999"]).code, 2);
+    assert_eq!(run(["why", &capture, "0"]).code, 2);
+    assert_eq!(run(["why", "no-such.pcap", "1"]).code, 3);
+    assert_eq!(run(["why", "-", "1"]).code, 2);
+}
+
+#[test]
+fn a_frame_without_tls_says_so() {
+    let r = run(["why", &path("dtls/one-way-12"), "1"]);
+    assert_eq!((r.code, r.err.as_str()), (0, ""));
+    assert!(r.out.contains("A UDP datagram from "), "{}", r.out);
+}

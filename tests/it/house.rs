@@ -154,6 +154,9 @@ const NOT_IN_CAPTURES: &[(&str, &str)] = &[
     ("clock-jump-in-capture", "fleet.rs"),
     ("siblings-limit-reached", "fleet.rs"),
     ("extra-rtt-no-resumption", "pattern.rs"),
+    ("baseline-handshake-changed", "baseline.rs"),
+    ("baseline-new-finding", "baseline.rs"),
+    ("baseline-not-compared", "baseline.rs"),
 ];
 
 /// A file of `src` without its tests and comments.

@@ -1,0 +1,88 @@
+use serde_json::json;
+
+use super::*;
+
+fn read(text: &str) -> Result<Baseline, String> {
+    Baseline::read(text.as_bytes(), "old.json").map_err(|e| e.to_string())
+}
+
+fn flow(version: &str, name: Option<&str>) -> Value {
+    json!({
+        "protocol": "tls", "server": {"ip": "192.0.2.1", "port": 443},
+        "client_hello": {"server_name": name},
+        "version": {"id": "0x0304", "name": version},
+        "findings": [{"code": "x", "fingerprint": "00000000000000ff"}],
+    })
+}
+
+fn document(flows: &[Value]) -> Value {
+    json!({"schema_version": 1, "tool": {"name": "tlscope", "version": "0"}, "flows": flows, "findings": []})
+}
+
+#[test]
+fn both_forms_of_a_report_are_read() {
+    let flows = [flow("TLS 1.3", Some("A.test")), flow("TLS 1.2", None)];
+    let one = read(&document(&flows).to_string()).unwrap();
+    assert_eq!(one.servers.0.keys().collect::<Vec<_>>(), ["192.0.2.1:443", "192.0.2.1:443 (a.test)"]);
+    assert!(one.fingerprints.contains("00000000000000ff"));
+    let mut lines = String::new();
+    for f in &flows {
+        let mut f = f.clone();
+        f["type"] = "flow".into();
+        lines.push_str(&format!("{f}\n"));
+    }
+    let finding = json!({"type": "finding", "code": "y", "fingerprint": "0f"});
+    let summary = json!({"type": "summary", "schema_version": 1, "tool": {"name": "tlscope"}});
+    lines.push_str(&format!("{finding}\n{summary}\n"));
+    let other = read(&lines).unwrap();
+    assert_eq!(one.servers, other.servers);
+    assert!(other.fingerprints.contains("0f"));
+}
+
+#[test]
+fn what_is_no_whole_report_is_refused() {
+    let good = document(&[flow("TLS 1.3", None)]).to_string();
+    let mut v2 = document(&[]);
+    v2["schema_version"] = 2.into();
+    let mut foreign = document(&[]);
+    foreign["tool"]["name"] = "other".into();
+    let line = json!({"type": "flow", "server": 1});
+    for (text, says) in [
+        (String::new(), "it is empty"),
+        (" \n".to_owned(), "it is empty"),
+        ("#!\n".to_owned(), "line 1 is not JSON"),
+        (format!("{line}\n{line}\n{{\"a\": tru }}"), "line 3 is not JSON"),
+        (good[..good.len() - 9].to_owned(), "it was cut"),
+        (format!("{line}\n"), "ends without its summary"),
+        (format!("{good}\n{good}"), "something follows"),
+        (v2.to_string(), "its schema version is 2, and this program compares version 1"),
+        (foreign.to_string(), "no report of tlscope"),
+        ("[]".to_owned(), "no report of tlscope"),
+        ("7".to_owned(), "no report of tlscope"),
+        ("{\"type\": \"\\u001b\"}".to_owned(), "no report of tlscope"),
+        ("{\"schema_version\": 1, \"tool\": {\"name\": \"tlscope\"}}".to_owned(), "it has no flows"),
+    ] {
+        let e = read(&text).unwrap_err();
+        assert!(e.starts_with("--baseline old.json: ") && e.contains(says), "{text:?}: {e}");
+    }
+}
+
+#[test]
+fn values_that_are_new_are_changes() {
+    let set = |v: &[&str]| -> BTreeSet<String> { v.iter().map(|s| (*s).to_owned()).collect() };
+    let field = ("negotiated", "version");
+    assert_eq!(
+        change(field, Some(&set(&["TLS 1.3"])), &set(&["TLS 1.2", "TLS 1.3"])).as_deref(),
+        Some("version: was TLS 1.3, is TLS 1.2")
+    );
+    // One capture shows less than another.
+    assert_eq!(change(field, Some(&set(&["TLS 1.2", "TLS 1.3"])), &set(&["TLS 1.3"])), None);
+    assert_eq!(change(field, None, &set(&["TLS 1.3"])), None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
+        let _ = Baseline::read(&bytes[..], "p");
+    }
+}
