@@ -66,8 +66,8 @@ def main(arguments):
         if any(one.client for one in wanted):
             pki.make(folder)
         for one in wanted:
-            missing = [words[0] for words in [one.server, one.client] if words and isinstance(words[0], str)
-                       and not shutil.which(words[0])]
+            programs = [words[0] for words in [one.server, one.client] if words and isinstance(words[0], str)]
+            missing = [program for program in [*programs, *one.programs] if not shutil.which(program)]
             if missing:
                 print(f"SKIPPED {one.name}: {', '.join(missing)} not found")
             else:

@@ -1,11 +1,11 @@
 //! After the handshake: how an established connection ends.
 
 use super::{Blame, Hit, Policy, Rule, Severity, new, page};
-use crate::facts::{EarlyData, EndedBy, FlowFacts, How, MessageKind, Outcome};
+use crate::facts::{EndedBy, FlowFacts, How, Outcome};
 use crate::flow::Mark;
 use crate::span::Role;
 use crate::tls::AnomalyKind;
-use crate::tls::names::{ContentType, HandshakeType};
+use crate::tls::names::ContentType;
 
 pub(super) const RULES: &[Rule] = &[
     new(
@@ -53,36 +53,6 @@ pub(super) const RULES: &[Rule] = &[
         ),
         resumed,
     ),
-    new(
-        "early-data-accepted",
-        Severity::Info,
-        0,
-        "The server accepted early data",
-        page(
-            "The client sent data with its first flight (0-RTT) and the server took it.",
-            "One round trip less. Early data can be replayed by anybody who records it: a server must not change anything on its word.",
-            "By an EndOfEarlyData, seen by the size of its record before the client's Finished: it is sent only when early data was accepted.",
-            "Let the application answer early requests only where a repetition does no harm (RFC 8470, status 425), or switch it off: nginx ssl_early_data off.",
-            "  openssl s_client -connect HOST:PORT -servername NAME -sess_in s.pem -early_data request.txt",
-            "RFC 8446, sections 2.3, 4.5 and 8; RFC 8470",
-        ),
-        early_data_accepted,
-    ),
-    new(
-        "early-data-rejected",
-        Severity::Info,
-        0,
-        "The server did not accept early data",
-        page(
-            "The client offered data with its first flight (0-RTT) and the server went on without it.",
-            "The client sends the data again after the handshake: nothing is lost but the time. The server forgot the ticket, has seen it before, or has early data switched off.",
-            "Certain where the server asked for another hello, chose an older version or did a full handshake; likely where only the EndOfEarlyData is missing.",
-            "Nothing to mend. Where it happens always, let all servers of a name share their ticket keys, or switch early data off in the client.",
-            "  openssl s_client -connect HOST:PORT -servername NAME -sess_in s.pem -early_data request.txt",
-            "RFC 8446, section 4.2.10",
-        ),
-        early_data_rejected,
-    ),
 ];
 
 fn resumed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -93,29 +63,6 @@ fn resumed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         (false, _) => "The server took the client's session id",
     };
     Some(Hit::new(format!("{how} (frame {}).", hello.mark.frame), "").at(hello.mark).blame(Blame::Nobody))
-}
-
-fn early_data_accepted(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let claim = f.early_data().filter(|c| c.value == EarlyData::Accepted)?;
-    let end = f.messages.iter().find(|m| m.kind == MessageKind::Handshake(HandshakeType::END_OF_EARLY_DATA))?;
-    let detail = format!("EndOfEarlyData, by the size of its record, in frame {}.", end.mark.frame);
-    Some(Hit::new(detail, "").at(end.mark).sure(claim.confidence).blame(Blame::Nobody))
-}
-
-fn early_data_rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let claim = f.early_data().filter(|c| c.value == EarlyData::Rejected)?;
-    let answer = f.hello_retry.as_ref().or(f.server_hello.as_ref())?;
-    let why = if f.hello_retry.is_some() {
-        "the server asked for another ClientHello"
-    } else if !f.is_tls13() {
-        "the server chose an older version"
-    } else if f.resumed() == Some(false) {
-        "the server did a full handshake"
-    } else {
-        "no EndOfEarlyData followed"
-    };
-    let detail = format!("The client offered early data; {why} (frame {}).", answer.mark.frame);
-    Some(Hit::new(detail, "").at(answer.mark).sure(claim.confidence).blame(Blame::Nobody))
 }
 
 /// The side that ended an established connection first, by TCP, when nothing of its end is hidden.

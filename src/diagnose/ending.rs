@@ -2,7 +2,7 @@
 
 use super::refusal::{Stage, at_once, how_it_ended, of_server, refusal, stage};
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
-use crate::facts::{FlowFacts, How};
+use crate::facts::{FlowFacts, How, MessageKind};
 use crate::span::Role;
 use crate::tls::names::AlertDescription;
 
@@ -83,6 +83,21 @@ pub(super) const RULES: &[Rule] = &[
         FIN_FIX,
         How::Fin,
         Stage::Finished
+    ),
+    new(
+        "finished-never-sent",
+        Severity::Error,
+        6,
+        "A peer fell silent in the midst of the handshake, and the other gave up waiting",
+        page(
+            "It was one side's turn to send its part of the handshake. It sent nothing for two seconds or more; then the other side closed the connection.",
+            "The silent side hangs: it waits for a backend, a key in an HSM or token, a revocation check (OCSP, CRL) that does not answer, a person who is to choose a certificate. Or what it sent got lost on the way (MTU).",
+            "That nothing came is certain, as nothing of the capture is missing; why, it does not show. The side that closed only lost its patience.",
+            "Look at the log of the side that was silent, at the time when its part was due; test its revocation checks and key store. Where packets of full size get lost, lower the MSS.",
+            WATCH,
+            "RFC 8446, section 2; RFC 5246, section 7.3",
+        ),
+        silent,
     ),
     new(
         "handshake-abandoned",
@@ -192,6 +207,42 @@ fn ended(f: &FlowFacts, how: How, at: Stage) -> Option<Hit> {
     Some(hit.at_any(last))
 }
 
+/// A pause from which on the other side is waited for.
+const WAITED_US: u64 = 2_000_000;
+
+fn silent(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = refusal(f).filter(|r| r.alert.is_none() && stage(f) > Stage::Hello)?;
+    let due = f.expected().into_iter().next().filter(|e| e.role == r.role.other())?;
+    let last = f.tcp.last_data.iter().flatten().filter(|m| m.frame < r.mark.frame).max_by_key(|m| m.frame)?;
+    let waited = r.mark.time.us_since(last.time);
+    if waited < WAITED_US {
+        return None;
+    }
+    let missing: Vec<String> = due
+        .messages
+        .iter()
+        .map(|m| match m {
+            MessageKind::Handshake(kind) => kind.to_string(),
+            _ => "change_cipher_spec".to_owned(),
+        })
+        .collect();
+    let detail = format!(
+        "The {} still had to send {}. Nothing came for {} after frame {}. {}",
+        due.role,
+        words::list(&missing),
+        words::duration(waited),
+        last.frame,
+        how_it_ended(f, &r)
+    );
+    let remedy = format!(
+        "Look at the log of the {}: what it was waiting for (a backend, an HSM, a revocation check, a person), or whether what it sent got lost.",
+        due.role
+    );
+    let title =
+        format!("The {} fell silent in the midst of the handshake, and the {} gave up waiting", due.role, r.role);
+    Some(Hit::new(detail, remedy).title(title).at(*last).at(r.mark).blame(Blame::from(due.role)))
+}
+
 fn abandoned(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = refusal(f)?;
     let orderly = matches!(r.how, How::CloseNotify) || r.alert == Some(AlertDescription::USER_CANCELED);
@@ -292,6 +343,20 @@ mod tests {
             assert_eq!(told(&f).cause, Some(code));
             assert!(find(&established(server_flight(vec![leaf()])), code).is_none());
         }
+    }
+
+    #[test]
+    fn who_was_silent_is_not_who_closed() {
+        // The client has sent its flight; the server's Finished is due.
+        let mut f = client_flight(server_flight(vec![leaf()]), vec![]);
+        f.tcp.last_data = crate::span::Pair::new(Some(mark(9)), Some(mark(8)));
+        f.tcp.fin[Side::A] = Some(mark(9 + 5000));
+        let d = told(&f);
+        assert_eq!((d.cause, d.findings[0].blame), (Some("finished-never-sent"), crate::diagnose::Blame::Server));
+        f.tcp.fin[Side::A] = Some(mark(9 + 1500));
+        assert!(find(&f, "finished-never-sent").is_none(), "too early to speak of waiting");
+        f.tcp.fin = crate::span::Pair::new(None, Some(mark(9 + 5000)));
+        assert!(find(&f, "finished-never-sent").is_none(), "the server itself gave up");
     }
 
     #[test]

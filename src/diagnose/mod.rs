@@ -18,15 +18,19 @@ mod cipher;
 mod client_auth;
 mod client_cert;
 mod client_purpose;
+mod closing;
 mod delivery;
 mod differences;
+mod early_data;
 mod ending;
 mod fingerprint;
 mod fleet;
 mod hello;
+mod key_update;
 mod key_exchange;
 mod lookup;
 mod malformed;
+mod mesh;
 mod negotiation;
 mod over_http;
 mod offer;
@@ -403,12 +407,16 @@ const FAMILIES: &[&[Rule]] = &[
     client_cert::RULES,
     ca_list::RULES,
     client_purpose::RULES,
+    mesh::RULES,
     change_cipher_spec::RULES,
     vague::RULES,
     alert::RULES,
     ending::RULES,
     renegotiation::RULES,
+    early_data::RULES,
     application::RULES,
+    key_update::RULES,
+    closing::RULES,
     malformed::RULES,
     policy::RULES,
     sibling::RULES,

@@ -161,15 +161,12 @@ fn for_a_certificate(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let auth = f.client_auth(f.outcome());
     let data = f.of(Role::Client).application_data.filter(|d| d.frame < asked.frame)?;
     let ended = f.ended_by().filter(|e| e.mark.frame > asked.frame)?;
-    // Every protected record must be known to say that none of them was an answer.
-    let records = f.sides.iter().map(|s| s.encrypted.records).fold(0u64, u64::saturating_add);
-    let all = u64::try_from(f.shapes.len()).is_ok_and(|n| n == records);
     let server = f.side(Role::Server);
     let answered = f
         .shapes
         .iter()
         .any(|s| s.side == server && s.content_type == ContentType::APPLICATION_DATA && s.mark.frame > data.frame);
-    if auth.certificate != ClientCertificate::NotAsked || !all || answered {
+    if auth.certificate != ClientCertificate::NotAsked || !f.every_shape_is_known() || answered {
         return None;
     }
     let detail = format!(

@@ -14,6 +14,9 @@ use crate::tls::names::ContentType;
 use crate::tls::{Anomaly, AnomalyKind, Event, Events, Message, RecordInfo, Start};
 use crate::x509;
 
+/// Bytes of a KeyUpdate's record (RFC 8446, section 4.6.3), with the tag that nearly all suites have.
+const KEY_UPDATE_RECORD: u16 = 22;
+
 impl FlowFacts {
     /// Of a flow of which nothing is known yet.
     pub fn new(id: u64, source: usize, ends: Endpoints, first: Mark) -> Self {
@@ -234,6 +237,9 @@ impl Collector<'_> {
         }
         if !tls13 && s.ccs.is_some() {
             s.after_ccs.get_or_insert(info.mark);
+        }
+        if tls13 && complete && info.header.len == KEY_UPDATE_RECORD {
+            s.key_update_sized = s.key_update_sized.saturating_add(1);
         }
         if kind == ContentType::APPLICATION_DATA && complete {
             s.application_data.get_or_insert(info.mark);

@@ -170,6 +170,12 @@ impl FlowFacts {
         offered.then_some(Claim { value, confidence })
     }
 
+    /// Every protected record is in [`FlowFacts::shapes`]: what is not there was not sent, as far as the capture goes.
+    pub fn every_shape_is_known(&self) -> bool {
+        let records = self.sides.iter().map(|s| s.encrypted.records).fold(0u64, u64::saturating_add);
+        u64::try_from(self.shapes.len()).is_ok_and(|n| n == records)
+    }
+
     /// A protected record is listed among the messages by what it was concluded to be.
     pub fn is_told(&self, s: &Shape) -> bool {
         let told = |m: &super::MessageFact| m.basis == Basis::Inferred && m.side == s.side && m.mark == s.mark;

@@ -236,6 +236,8 @@ pub struct SideFacts {
     pub after_ccs: Option<Mark>,
     /// Protected records (for TLS 1.3 from the ServerHello on), all of them.
     pub encrypted: Totals,
+    /// Those behind the handshake that have the size of a KeyUpdate (TLS 1.3: five bytes, a type and a tag).
+    pub key_update_sized: u64,
     /// The first protected application_data record after the ServerHello, and the first one long enough for a Finished.
     pub protected: Option<Mark>,
     /// See `protected`.

@@ -215,9 +215,7 @@ fn judge(
     is_alert: impl Fn(u16) -> bool,
     bye: Option<Mark>,
 ) {
-    let records = f.sides.iter().map(|s| s.encrypted.records).fold(0u64, u64::saturating_add);
-    let whole = f.sides.iter().all(|s| s.gaps.is_empty() && s.unreadable.is_none())
-        && u64::try_from(f.shapes.len()).is_ok_and(|n| n == records);
+    let whole = f.sides.iter().all(|s| s.gaps.is_empty() && s.unreadable.is_none()) && f.every_shape_is_known();
     let first = after.first();
     if let Some(r) = first.filter(|r| !is_alert(r.len)) {
         out.verdict = Some(Verdict::Accepted(r.mark));

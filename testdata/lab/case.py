@@ -38,6 +38,7 @@ class Case:
     suffix: str = "pcapng"
     write: callable = wire.pcapng
     note: str = ""
+    programs: tuple = ()  # behind `sh`: looked for before, named in the description
     each: list = field(default_factory=list)
     build: callable = None  # instead of peers: returns (packets, how) or (bytes, frames, how)
 
@@ -108,13 +109,14 @@ def record(case, folder):
 
 def versions(case):
     """The peers of a case with their versions, for people who want to reproduce it."""
-    programs = {}
+    programs = {version_of(program): None for program in case.programs}
     commands = [case.server] if case.server else []
     if case.client:
         commands += case.client if isinstance(case.client[0], list) else [case.client]
     for command in commands:
         program = "openssl" if command[0] == "sh" else os.path.basename(command[0])
-        programs[version_of(program)] = None
+        if command[0] != "sh" or not case.programs:
+            programs[version_of(program)] = None
     return list(programs)
 
 
@@ -125,10 +127,14 @@ def version_of(program, known={}):
             import ssl
             known[program] = f"Python {sys.version.split()[0]} with {' '.join(ssl.OPENSSL_VERSION.split()[:2])}"
         else:
-            flag = {"openssl": "version", "java": "-version"}.get(program, "--version")
+            flag = {"openssl": "version", "java": "-version", "nginx": "-v"}.get(program, "--version")
             out = subprocess.run([program, flag], capture_output=True, text=True, check=False)
             words = (out.stdout + out.stderr).split("\n")[0].split()
             known[program] = {"openssl": " ".join(words[:2]), "curl": " ".join(words[:2])}.get(program, " ".join(words[:3]))
+            if program in ("selfserv", "tstclnt"):
+                known[program] = f"NSS, {program}"  # which does not tell its version
+            if program == "nginx":
+                known[program] = f"nginx {words[-1].removeprefix('nginx/')}"
             if program == "node":
                 known[program] = f"Node.js {words[0]}"
     return known[program]

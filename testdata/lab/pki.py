@@ -97,6 +97,7 @@ CERTIFICATES = {
     "client-revoked": (f"{LAB}/CN=client-1", "client-ca", CLIENT, RSA, VALID, []),
     "client-self-signed": (f"{LAB}/CN=client-1", None, CLIENT.replace(AKI, ""), RSA, VALID, []),
     "client-mail": (f"{LAB}/CN=A. Person", "client-ca", CLIENT + "subjectAltName=email:person@client.example\n", RSA, VALID, []),
+    "client-spiffe": (f"{LAB}/CN=cart", "client-ca", CLIENT + "subjectAltName=URI:spiffe://lab.example/ns/shop/\n", RSA, VALID, []),
     "client-encipher": (f"{LAB}/CN=client-1", "client-ca", CLIENT.replace("digitalSignature,", ""), RSA, VALID, []),
     "client-expired": (f"{LAB}/CN=client-1", "client-ca", CLIENT, RSA, EXPIRED, []),
     "client-server-eku": (f"{LAB}/CN=client-1", "client-ca", CLIENT.replace("clientAuth", "serverAuth"), RSA, VALID, []),
