@@ -411,7 +411,8 @@ impl Analyzer {
 }
 
 /// A flow's report; `None` for a connection without TLS about which nothing was found.
-fn report(facts: FlowFacts, policy: &Policy) -> Option<FlowReport> {
+fn report(mut facts: FlowFacts, policy: &Policy) -> Option<FlowReport> {
+    facts.judge_at = policy.at;
     let diagnosis = diagnose::diagnose(&facts, policy);
     let worth_telling = facts.is_tls() || diagnosis.findings.iter().any(|f| f.explains_failure);
     worth_telling.then_some(FlowReport { facts, diagnosis })

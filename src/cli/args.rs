@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::trust::TrustArgs;
 use crate::diagnose::Severity;
 use crate::report;
 
@@ -17,6 +18,7 @@ use crate::report;
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true
 )]
+#[command(mut_args(|a| if TrustArgs::has(a.get_id().as_str()) { a.hide(true) } else { a }))]
 #[command(after_long_help = "Examples:
   tlscope incident.pcapng                        open a capture in the terminal UI
   tlscope report incident.pcapng                 print what happened, for a log
@@ -27,6 +29,9 @@ use crate::report;
 pub(super) struct Cli {
     /// Capture to open (pcap or pcapng, also gzip, zstd or lz4); `-` is standard input
     pub(super) file: Option<PathBuf>,
+    // As for `report`, whose help shows them.
+    #[command(flatten)]
+    pub(super) trust: TrustArgs,
     #[command(flatten)]
     pub(super) global: Global,
     #[command(subcommand)]
@@ -184,6 +189,8 @@ pub(super) struct ReportArgs {
     /// Only flows that the UI's filter lets through: `is:failed name:api`
     #[arg(long, value_name = "FILTER")]
     pub(super) filter: Option<String>,
+    #[command(flatten)]
+    pub(super) trust: TrustArgs,
 }
 
 /// Arguments of `tlscope diff`.
@@ -209,7 +216,7 @@ pub(super) struct DiffArgs {
 
 impl ReportArgs {
     /// As for `tlscope report FILE`.
-    pub(super) fn of(file: PathBuf) -> Self {
+    pub(super) fn of(file: PathBuf, trust: TrustArgs) -> Self {
         Self {
             files: vec![file],
             format: "text".to_owned(),
@@ -218,6 +225,7 @@ impl ReportArgs {
             expect: Vec::new(),
             baseline: None,
             filter: None,
+            trust,
         }
     }
 }

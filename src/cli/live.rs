@@ -12,7 +12,7 @@ use super::report::style;
 use super::{DAMAGED, FOUND, OK, complain, confine};
 use crate::analyzer::Options;
 use crate::capture::live::{self, Capture, Follow, Live, Stream, Through};
-use crate::diagnose::Severity;
+use crate::diagnose::{Policy, Severity};
 use crate::live::{Keeper, Session, Sink};
 use crate::report::{self, Writer};
 use crate::sandbox::Needs;
@@ -89,6 +89,13 @@ pub(super) fn run(args: &LiveArgs, global: &Global) -> u8 {
 
 fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
     let Some(format) = report::format(args.format.as_deref().unwrap_or("text")) else { return Ok(super::USAGE) };
+    let policy = match args.trust.add_to(Policy::default()) {
+        Ok(policy) => policy,
+        Err(e) => {
+            complain(&e);
+            return Ok(super::USAGE);
+        }
+    };
     let prepared = match Prepared::open(args) {
         Ok(p) => p,
         Err(e) => {
@@ -107,7 +114,7 @@ fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
         return Ok(DAMAGED);
     }
     let stop = prepared.stop.clone();
-    let session = prepared.session(Options::default());
+    let session = prepared.session(Options { policy, ..Options::default() });
     let mut writer = (format.make)(&mut output, &options);
     writer.begin()?;
     let why = watch(session, writer.as_mut(), &signals, &stop, args, global)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::args::{FailOn, format_parser};
+use super::trust::TrustArgs;
 use crate::capture::live::{self, Through};
 use crate::scribe::Rotation;
 
@@ -22,6 +23,7 @@ Examples:
   ssh host tcpdump -U -w - tcp | tlscope live -         a capture of another host
   tlscope live --follow growing.pcap -F ndjson"
 )]
+#[command(mut_args(|a| if TrustArgs::has(a.get_id().as_str()) { a.hide(true) } else { a }))]
 pub(super) struct LiveArgs {
     /// Read a capture from standard input as it grows
     #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true, conflicts_with_all = ["interface", "follow"])]
@@ -72,6 +74,9 @@ pub(super) struct LiveArgs {
     /// Capture by libpcap, or by a socket (the default where libpcap is absent)
     #[arg(long, value_enum, hide_possible_values = true, value_name = "HOW", requires = "interface")]
     pub(super) through: Option<How>,
+    // As for `report`, whose help shows them.
+    #[command(flatten)]
+    pub(super) trust: TrustArgs,
 }
 
 /// How to capture.

@@ -17,6 +17,7 @@ mod live;
 mod live_args;
 mod output;
 mod report;
+mod trust;
 mod why;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -24,6 +25,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+use crate::analyzer::Options;
+use crate::diagnose::Policy;
 use crate::sandbox::{self, Needs};
 use crate::text;
 use args::{Cli, Command, Global, ReportArgs};
@@ -149,8 +152,15 @@ fn open(cli: Cli) -> u8 {
         return USAGE;
     };
     if io::stdout().is_terminal() {
-        let options =
-            crate::tui::TuiOptions { path: file, analyzer: crate::analyzer::Options::default(), filter: String::new() };
+        let policy = match cli.trust.add_to(Policy::default()) {
+            Ok(policy) => policy,
+            Err(e) => {
+                complain(&e);
+                return USAGE;
+            }
+        };
+        let analyzer = Options { policy, ..Options::default() };
+        let options = crate::tui::TuiOptions { path: file, analyzer, filter: String::new() };
         let needs = Needs { terminal: true, ..Needs::default() };
         match crate::tui::run(options, || confine(needs, &cli.global)) {
             Ok(()) => OK,
@@ -160,7 +170,7 @@ fn open(cli: Cli) -> u8 {
             }
         }
     } else {
-        report::run(&ReportArgs::of(file), &cli.global)
+        report::run(&ReportArgs::of(file, cli.trust), &cli.global)
     }
 }
 

@@ -34,7 +34,6 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
             return Ok(super::USAGE);
         }
     };
-    let policy = Policy { expect, ..Policy::default() };
     let filter = match args.filter.as_deref().map(Select::parse).transpose() {
         Ok(filter) => filter,
         Err(sentence) => {
@@ -43,6 +42,13 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
         }
     };
     // Everything is opened while there is a right to.
+    let policy = match args.trust.add_to(Policy { expect, ..Policy::default() }) {
+        Ok(policy) => policy,
+        Err(sentence) => {
+            complain(&sentence);
+            return Ok(super::USAGE);
+        }
+    };
     let files: Vec<_> = args.files.iter().map(|f| (f.as_path(), Opened::new(f))).collect();
     let baseline = args.baseline.as_deref().map(|p| (p.to_string_lossy(), std::fs::File::open(p)));
     let mut output = Output::open(args.output.as_deref())?;

@@ -180,12 +180,15 @@ pub(super) const RULES: &[Rule] = &[
     ),
 ];
 
-fn incomplete(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+fn incomplete(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     let r = of_server(f).filter(|r| r.alert == Some(AlertDescription::UNKNOWN_CA))?;
     let certs = chain(f)?;
     let judged_chain = relations(f)?;
     let missing = judged_chain.missing_issuer.as_ref()?;
     let last = judged_chain.path.last().and_then(|i| certs.get(*i))?;
+    if policy.trust.as_ref().is_some_and(|t| t.has_name(&last.issuer_raw)) {
+        return None;
+    }
     let aia = last.ca_issuer_urls.first();
     let place = aia.map_or_else(String::new, |u| format!(" It names a place to fetch its issuer from: {u}."));
     let detail = format!(

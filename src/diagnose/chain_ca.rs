@@ -154,12 +154,8 @@ fn intermediate_expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         Validity::Expired { since } => Some((c, since)),
         _ => None,
     })?;
-    let detail = format!(
-        "The intermediate {} was valid until {}; the connection is of {}.",
-        words::cert(c),
-        words::date(since),
-        words::when(f)
-    );
+    let detail =
+        format!("The intermediate {} was valid until {}; {}.", words::cert(c), words::date(since), words::when(f));
     let remedy =
         "On the server: replace the expired intermediate in the chain file by the CA's current one and reload.";
     Some(judged(f, Role::Server, Fault::Expired, on_cert(f, Hit::new(detail, remedy))))
@@ -169,12 +165,7 @@ fn root_expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (certs, j) = judged_chain(f)?;
     let root = certs.get(j.root_included?)?;
     let Validity::Expired { since } = root.validity_at(f.judged_at()) else { return None };
-    let detail = format!(
-        "The root {} was valid until {}; the connection is of {}.",
-        words::cert(root),
-        words::date(since),
-        words::when(f)
-    );
+    let detail = format!("The root {} was valid until {}; {}.", words::cert(root), words::date(since), words::when(f));
     let remedy = "Give the clients the CA's new root, and take the old one out of the server's chain file.";
     Some(judged(f, Role::Server, Fault::Expired, on_cert(f, Hit::new(detail, remedy))))
 }

@@ -160,7 +160,7 @@ fn cross_sign_expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     };
     let (which, since) = by_date.or_else(by_name)?;
     let detail = format!(
-        "The server's own certificate {} is valid, but {which}, expired on {}; the connection is of {}.",
+        "The server's own certificate {} is valid, but {which}, expired on {}; {}.",
         words::cert(own),
         words::date(since),
         words::when(f)

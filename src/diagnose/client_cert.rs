@@ -215,8 +215,34 @@ fn unlisted(f: &FlowFacts) -> Option<bool> {
     Some(!chain(f)?.iter().any(|c| listed(&c.issuer_raw) || listed(&c.subject_raw)))
 }
 
-fn unknown_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let r = of_client(f).filter(|r| r.alert == Some(AlertDescription::UNKNOWN_CA))?;
+/// The client's chain leads to none of the CAs that the server is said to trust.
+fn unanchored(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
+    let (trust, certs) = (policy.client_ca.as_ref()?, chain(f)?);
+    if judge_chain(certs).self_signed || !trust.knows_none_of(certs) {
+        return None;
+    }
+    let names: Vec<String> = certs.iter().map(|c| words::cert(c)).collect();
+    let detail = format!(
+        "None of the {} in {} issued any of what the client sent: {}.",
+        words::count(trust.len() as u64, "CA"),
+        trust.source,
+        words::list(&names)
+    );
+    let hit = on(
+        f,
+        Hit::new(
+            detail,
+            "Give the client a certificate of a CA that the server trusts, or add its CA to the server's.",
+        ),
+    )
+    .title("The client's certificate is of no CA among the given ones");
+    Some(judged(f, Role::Client, Fault::Untrusted, hit))
+}
+
+fn unknown_ca(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
+    let Some(r) = of_client(f).filter(|r| r.alert == Some(AlertDescription::UNKNOWN_CA)) else {
+        return unanchored(f, policy);
+    };
     let certs = chain(f)?;
     let judged = judge_chain(certs);
     let issuer = judged.missing_issuer.clone().or_else(|| certs.first().map(|c| c.issuer.clone())).unwrap_or_default();
@@ -283,7 +309,7 @@ fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = leaf(f)?;
     let Validity::Expired { since } = c.validity_at(f.judged_at()) else { return None };
     let detail = format!(
-        "The client's certificate {} was valid until {}; the connection is of {}.",
+        "The client's certificate {} was valid until {}; {}.",
         words::cert(c),
         words::date(since),
         words::when(f)
@@ -296,7 +322,7 @@ fn not_yet_valid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = leaf(f)?;
     let Validity::NotYetValid { until } = c.validity_at(f.judged_at()) else { return None };
     let detail = format!(
-        "The client's certificate {} is valid from {}; the connection is of {}.",
+        "The client's certificate {} is valid from {}; {}.",
         words::cert(c),
         words::date(until),
         words::when(f)

@@ -59,6 +59,7 @@ mod words;
 mod wrong_protocol;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use crate::facts::Confidence;
 pub use baseline::NEW_FINDING;
@@ -73,7 +74,8 @@ use crate::expect::Expectations;
 use crate::facts::{FlowFacts, Outcome};
 use crate::flow::Mark;
 use crate::siblings::Memory;
-use crate::span::{FrameNo, Role};
+use crate::span::{FrameNo, Role, Timestamp};
+use crate::x509::Trust;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -357,11 +359,17 @@ pub struct Policy {
     pub expiring_days: i64,
     /// What the user expects of servers.
     pub expect: Expectations,
+    /// Trust anchors for the servers' chains; without them these are judged by shape and dates only.
+    pub trust: Option<Arc<Trust>>,
+    /// Trust anchors for the clients' chains.
+    pub client_ca: Option<Arc<Trust>>,
+    /// Certificates are judged at this time instead of that of their connection.
+    pub at: Option<Timestamp>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { expiring_days: 30, expect: Expectations::default() }
+        Self { expiring_days: 30, expect: Expectations::default(), trust: None, client_ca: None, at: None }
     }
 }
 

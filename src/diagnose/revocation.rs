@@ -178,7 +178,7 @@ fn staple(f: &FlowFacts, detail: String, remedy: &str) -> Hit {
 fn staple_expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let status = status(f).filter(|s| s.is_expired_at(f.judged_at()))?;
     let until = status.next_update.map_or_else(|| "some time".to_owned(), words::date);
-    let detail = format!("The response was good until {until}; the connection is of {}.", words::when(f));
+    let detail = format!("The response was good until {until}; {}.", words::when(f));
     let remedy =
         "On the server: let it fetch OCSP responses again (route and resolver to the CA's responder), then reload.";
     Some(staple(f, detail, remedy))
@@ -187,7 +187,7 @@ fn staple_expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 fn staple_not_yet(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let status = status(f).filter(|s| s.is_from_the_future_at(f.judged_at()))?;
     let from = status.this_update.map_or_else(|| "some time".to_owned(), words::date);
-    let detail = format!("The response is good from {from}; the connection is of {}.", words::when(f));
+    let detail = format!("The response is good from {from}; {}.", words::when(f));
     Some(staple(f, detail, "Check the clocks of the OCSP responder, the server and the machine that captured."))
 }
 

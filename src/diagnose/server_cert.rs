@@ -8,7 +8,7 @@ use crate::facts::{ChainFact, FlowFacts};
 use crate::span::Role;
 use crate::text;
 use crate::tls::names::AlertDescription;
-use crate::x509::{Certificate, Chain, NameMatch, Validity, match_name};
+use crate::x509::{Certificate, Chain, NameMatch, Trust, Trusted, Validity, match_name};
 
 const SHOW: &str = "  openssl s_client -connect HOST:PORT -servername NAME -showcerts </dev/null";
 const VALIDITY: &str =
@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
             page(
                 "The client ended the handshake with the alert unknown_ca after it had seen the server's certificate: it found no path to a certificate in its trust store. OpenSSL says \"unable to get local issuer certificate\" or \"self-signed certificate in certificate chain\", Go \"certificate signed by unknown authority\", Java \"PKIX path building failed\".",
                 "Either the client's trust store lacks the root CA (private CA, container without ca-certificates, Java's own cacerts), or the server does not send an intermediate certificate, or something between them (a TLS-inspecting proxy) answers with a certificate of its own.",
-                "The alert in clear is certain, and what it says: no path to a trusted CA was found. Where the chain itself has faults (a CA that may not be one, another key of the same name), they may be why, and this is only possible. Which of the three it is, the chain shows in TLS 1.2; in TLS 1.3 the certificates are encrypted.",
+                "The alert in clear is certain, and what it says: no path to a trusted CA was found. Where the chain itself has faults (a CA that may not be one, another key of the same name), they may be why, and this is only possible. Which of the three it is, the chain shows in TLS 1.2; in TLS 1.3 the certificates are encrypted. With --trust the chain is held against the anchors that the client should have, and a refusal without a reason is explained by a CA that is not among them.",
                 "On the client, trust the root CA (not the server's certificate):\n  curl --cacert root.pem …   SSL_CERT_FILE=root.pem   NODE_EXTRA_CA_CERTS=root.pem   REQUESTS_CA_BUNDLE=root.pem\n  keytool -importcert -cacerts -alias my-root -file root.pem\n  cp root.pem /usr/local/share/ca-certificates/my-root.crt && update-ca-certificates\nOn the server, send the whole chain without the root: nginx ssl_certificate fullchain.pem, Apache SSLCertificateFile fullchain.pem, openssl s_server -cert_chain.",
                 "  openssl s_client -connect HOST:PORT -servername NAME -CAfile root.pem -verify_return_error </dev/null",
                 "RFC 8446, sections 4.4.2.4 and 6.2; RFC 5280, section 6",
@@ -206,11 +206,37 @@ fn host(f: &FlowFacts) -> String {
     f.server_name().filter(plain).map_or_else(|| "NAME".to_owned(), |n| text::escape_bytes(n).into_owned())
 }
 
-fn unknown_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let r = of_server(f)?;
-    if r.alert != Some(AlertDescription::UNKNOWN_CA) {
+/// What the given trust anchors say of the server's chain; `None` without anchors or chain.
+fn anchored(f: &FlowFacts, policy: &Policy) -> Option<(Trusted, Arc<Trust>)> {
+    let sent = f.of(Role::Server).certificates.as_ref().filter(|c| !c.chain.is_empty())?;
+    let trust = policy.trust.clone()?;
+    Some((trust.judge(&sent.chain, sent.relations(), Role::Server, f.judged_at()), trust))
+}
+
+/// The chain leads to none of the given anchors: the reason of a refusal that names none, else a remark.
+fn unanchored(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
+    let (trust, certs) = (policy.trust.as_ref()?, chain(f)?);
+    // A certificate that vouches for itself has a finding of its own.
+    if relations(f)?.self_signed || !trust.knows_none_of(certs) {
         return None;
     }
+    let names: Vec<String> = certs.iter().map(|c| words::cert(c)).collect();
+    let detail = format!(
+        "None of the {} in {} issued any of what the server sent: {}.",
+        words::count(trust.len() as u64, "trust anchor"),
+        trust.source,
+        words::list(&names)
+    );
+    let remedy = "Use a server certificate of a CA that the clients trust, or add its root to their trust stores.";
+    let hit = on_cert(f, Hit::new(detail, remedy))
+        .title("The server's certificate is of no CA among the given trust anchors");
+    Some(judged(f, Role::Server, Fault::Untrusted, hit))
+}
+
+fn unknown_ca(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
+    let Some(r) = of_server(f).filter(|r| r.alert == Some(AlertDescription::UNKNOWN_CA)) else {
+        return unanchored(f, policy);
+    };
     let said = words::alert_sentence(r.role, AlertDescription::UNKNOWN_CA, r.mark);
     // OpenSSL sends the same alert for a chain whose certificates do not fit together.
     let faulty = relations(f).is_some_and(|j| {
@@ -254,7 +280,12 @@ fn unknown_ca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         words::end(f.end(Role::Server)),
         host(f)
     );
-    let hit = on_cert(f, Hit::new(detail, remedy).at(r.mark)).blame(Blame::Client);
+    let compared = anchored(f, policy).map_or_else(String::new, |(trusted, trust)| match trusted {
+        Trusted::Yes => format!(" With {} the chain is good: the client has other trust anchors.", trust.source),
+        Trusted::UnknownIssuer => format!(" No CA of the chain is in {} either.", trust.source),
+        Trusted::No(why) => format!(" A CA of the chain is in {}, yet the path is not good: {why}.", trust.source),
+    });
+    let hit = on_cert(f, Hit::new(detail + &compared, remedy).at(r.mark)).blame(Blame::Client);
     Some(if faulty { hit.possible().severity(Severity::Warning) } else { hit })
 }
 
@@ -349,12 +380,8 @@ fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return Some(Hit::new(detail, remedy).at(r.mark).blame(Blame::Server));
     };
     let Validity::Expired { since } = c.validity_at(f.judged_at()) else { return None };
-    let detail = format!(
-        "The certificate {} was valid until {}; the connection is of {}.",
-        words::cert(c),
-        words::date(since),
-        words::when(f)
-    );
+    let detail =
+        format!("The certificate {} was valid until {}; {}.", words::cert(c), words::date(since), words::when(f));
     let remedy = "On the server: renew the certificate and reload the server, so that it serves the new one.";
     Some(judged(f, Role::Server, Fault::Expired, on_cert(f, Hit::new(detail, remedy))))
 }
@@ -362,12 +389,8 @@ fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 fn not_yet_valid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = own(f)?;
     let Validity::NotYetValid { until } = c.validity_at(f.judged_at()) else { return None };
-    let detail = format!(
-        "The certificate {} is valid from {}; the connection is of {}.",
-        words::cert(c),
-        words::date(until),
-        words::when(f)
-    );
+    let detail =
+        format!("The certificate {} is valid from {}; {}.", words::cert(c), words::date(until), words::when(f));
     let remedy = "Check the clocks of the client and of the machine that captured; if they are right, issue the certificate again (the CA's clock ran ahead) or wait.";
     Some(judged(f, Role::Server, Fault::NotYetValid, on_cert(f, Hit::new(detail, remedy))))
 }
@@ -384,7 +407,7 @@ fn clock_skew(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         _ => "unreadable dates".to_owned(),
     };
     let detail = format!(
-        "{} Yet every certificate that the server sent was valid at {} by the capture's clock ({}: {dates}).",
+        "{} Yet every certificate that the server sent was valid; {} ({}: {dates}).",
         words::alert_sentence(r.role, AlertDescription::CERTIFICATE_EXPIRED, r.mark),
         words::when(f),
         words::cert(c)

@@ -8,7 +8,7 @@ use crate::flow::Mark;
 use crate::span::Role;
 use crate::text;
 use crate::tls::names::AlertDescription;
-use crate::x509::{NameMatch, Validity, match_name};
+use crate::x509::{NameMatch, Trusted, Validity, match_name};
 
 const VERIFY: &str = "  openssl s_client -connect HOST:PORT -servername NAME -CAfile root.pem -verify_return_error -verify_hostname NAME </dev/null";
 
@@ -81,7 +81,7 @@ fn refused_chain(f: &FlowFacts, refuser: Role) -> Option<&ChainFact> {
 }
 
 /// What fails or may fail, in the order of likelihood, as sentences.
-fn candidates(f: &FlowFacts, refuser: Role) -> String {
+fn candidates(f: &FlowFacts, policy: &Policy, refuser: Role) -> String {
     let owner = refuser.other();
     let Some(sent) = refused_chain(f, refuser) else {
         return if f.is_tls13() {
@@ -112,8 +112,18 @@ fn candidates(f: &FlowFacts, refuser: Role) -> String {
     }
     if j.self_signed {
         found.push("it is self-signed".to_owned());
-    } else if let Some(top) = &j.missing_issuer {
-        found.push(format!("its path ends at \"{}\", which the {refuser} may not trust", words::name(top)));
+    }
+    let trust = if owner == Role::Server { &policy.trust } else { &policy.client_ca };
+    let anchored = trust.as_ref().map(|t| (t.judge(certs, j, owner, f.judged_at()), &t.source));
+    match (&anchored, &j.missing_issuer) {
+        (Some((Trusted::UnknownIssuer, source)), _) if !j.self_signed => {
+            found.push(format!("no CA of its chain is in {source}"));
+        }
+        (Some((Trusted::No(why), source)), _) => found.push(format!("with {source} its path is not good: {why}")),
+        (None, Some(top)) => {
+            found.push(format!("its path ends at \"{}\", which the {refuser} may not trust", words::name(top)));
+        }
+        _ => {}
     }
     if let Some(c) = j
         .path
@@ -141,52 +151,58 @@ fn candidates(f: &FlowFacts, refuser: Role) -> String {
     }
     let which = words::cert(leaf);
     if found.is_empty() {
-        format!(
-            " The {owner}'s certificate {which} passes every check that can be made here: look for an issuer the {refuser} does not trust, pinning or a custom verifier."
-        )
+        let issuer = match &anchored {
+            Some((_, source)) => format!("and leads to {source}: look for other trust anchors of the {refuser}"),
+            None => format!("that can be made here: look for an issuer the {refuser} does not trust"),
+        };
+        format!(" The {owner}'s certificate {which} passes every check {issuer}, pinning or a custom verifier.")
     } else {
         format!(" Of the {owner}'s certificate {which} could be held against it: {}.", found.join("; "))
     }
 }
 
-fn vague(f: &FlowFacts, d: AlertDescription, remedy: &str) -> Option<Hit> {
+fn vague(f: &FlowFacts, policy: &Policy, d: AlertDescription, remedy: &str) -> Option<Hit> {
     let (role, mark): (Role, Mark) = failed_with(f, d)?;
     if hello_refused(f, d).is_some() || stage(f) == Stage::Hello {
         return None;
     }
-    let detail = format!("{}{}", words::alert_sentence(role, d, mark), candidates(f, role));
+    let detail = format!("{}{}", words::alert_sentence(role, d, mark), candidates(f, policy, role));
     let title = format!("The {role} refused the {}'s certificate: {}", role.other(), d.name().unwrap_or("alert"));
     let hit = Hit::new(detail, remedy).title(title).at(mark).blame(Blame::from(role.other()));
     Some(hit.at_any(f.of(role.other()).certificates.as_ref().map(|c| c.mark)))
 }
 
-fn bad(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+fn bad(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     vague(
         f,
+        policy,
         AlertDescription::BAD_CERTIFICATE,
         "Look at the log of the side that sent the alert; then check the refused certificate's names, dates, issuer and purpose (openssl x509 -noout -text).",
     )
 }
 
-fn unsupported(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+fn unsupported(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     vague(
         f,
+        policy,
         AlertDescription::UNSUPPORTED_CERTIFICATE,
         "Check the extended key usage of the refused certificate (serverAuth for a server, clientAuth for a client) and its key type, and issue it again if it does not fit.",
     )
 }
 
-fn unknown(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+fn unknown(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     vague(
         f,
+        policy,
         AlertDescription::CERTIFICATE_UNKNOWN,
         "Look at the log of the side that sent the alert (Java names the reason there); then check issuer, names and dates of the refused certificate.",
     )
 }
 
-fn denied(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+fn denied(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     vague(
         f,
+        policy,
         AlertDescription::ACCESS_DENIED,
         "On the side that sent the alert: permit the identity in the certificate, or trust its CA (GnuTLS servers send this alert for an unknown CA too).",
     )
@@ -227,5 +243,37 @@ mod tests {
         let d = told(&f);
         assert_eq!(d.cause, Some("access-denied"));
         assert_eq!(d.findings[0].blame, Blame::Client);
+    }
+
+    #[test]
+    fn trust_anchors_tell_an_unknown_root_from_pinning() {
+        use std::sync::Arc;
+
+        use crate::diagnose::{Policy, diagnose};
+        use crate::x509::Trust;
+
+        let root = |name: &str| {
+            let mut p = rcgen::CertificateParams::new(vec![]).expect("no names");
+            p.distinguished_name = rcgen::DistinguishedName::new();
+            p.distinguished_name.push(rcgen::DnType::CommonName, name);
+            p.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            let der = p.self_signed(&rcgen::KeyPair::generate().expect("a key")).expect("a certificate");
+            Policy { trust: Some(Arc::new(Trust::read("root.pem", der.der()).expect("one"))), ..Policy::default() }
+        };
+        let f = alert(server_flight(vec![leaf()]), Side::A, 46);
+        assert_eq!(diagnose(&f, &root("Another CA")).cause, Some("server-cert-unknown-ca"));
+        let known = diagnose(&f, &root("Issuing CA"));
+        assert_eq!(known.cause, Some("certificate-unknown"));
+        assert!(
+            known.findings[0].detail.contains("with root.pem its path is not good"),
+            "{}",
+            known.findings[0].detail
+        );
+        // On a connection that worked it is a remark.
+        let fine = diagnose(&established(server_flight(vec![leaf()])), &root("Another CA"));
+        assert!(
+            fine.cause.is_none()
+                && fine.findings.iter().any(|x| x.code == "server-cert-unknown-ca" && !x.explains_failure)
+        );
     }
 }

@@ -185,9 +185,12 @@ pub(super) fn date(secs: i64) -> String {
     format_time(secs)
 }
 
-/// When the flow took place.
+/// By which time the flow's certificates are judged.
 pub(super) fn when(f: &FlowFacts) -> String {
-    format_time(f.judged_at().secs())
+    match f.judge_at {
+        Some(at) => format!("judged at {} (--at)", format_time(at.secs())),
+        None => format!("the connection is of {}", format_time(f.first.time.secs())),
+    }
 }
 
 /// The name the client asked for, quoted; `None` when it named none.

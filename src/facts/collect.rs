@@ -30,6 +30,7 @@ impl FlowFacts {
             first_bytes: 0,
             tcp: crate::flow::TcpFacts::default(),
             sides: Default::default(),
+            judge_at: None,
             client_hello: None,
             client_hello_records: 0,
             client_hellos: 0,

@@ -291,6 +291,8 @@ pub struct FlowFacts {
     pub tcp: TcpFacts,
     /// What each side said, by [`Side`].
     pub sides: Pair<SideFacts>,
+    /// Certificates are judged at this time instead of the connection's.
+    pub judge_at: Option<Timestamp>,
     /// The first ClientHello.
     pub client_hello: Option<Box<Placed<ClientHello>>>,
     /// Records that carried it.
@@ -554,8 +556,8 @@ impl FlowFacts {
         Timestamp(end.0.saturating_add(1_000_000_000)).min(now)
     }
 
-    /// The time by which certificates are judged: that of the message, or of the flow.
+    /// The time by which certificates are judged: one that was asked for, else that of the flow.
     pub fn judged_at(&self) -> Timestamp {
-        self.first.time
+        self.judge_at.unwrap_or(self.first.time)
     }
 }

@@ -18,6 +18,7 @@ mod oid;
 mod san;
 mod signature;
 mod time;
+mod trust;
 mod verify;
 
 pub use cache::Cache;
@@ -31,4 +32,5 @@ pub use ocsp::{CertStatus, OcspResponse, OcspResponseStatus, OcspStatus, parse_o
 pub use san::San;
 pub use signature::SignatureHash;
 pub use time::format_time;
+pub use trust::{Trust, Trusted};
 pub use verify::{Verdict, broken_link, is_signed_by, verifies};

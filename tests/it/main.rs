@@ -28,5 +28,6 @@ mod readme;
 mod signatures;
 mod streams;
 mod support;
+mod trust;
 mod tui;
 mod wire;
