@@ -286,10 +286,16 @@ fn alert_for_an_answer(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let detail = format!(
-        "The client's first data came in frame {}; the server's only word after them is the alert in frame {}, which is encrypted.",
-        asked.frame, alert.frame
+        "The client's first data came in frame {}; the server's only word after them is the alert in frame {}, which is encrypted.{}",
+        asked.frame,
+        alert.frame,
+        // gnutls-serv sends its tickets first and judges the certificate then (measured, 3.7.9).
+        match f.client_auth(f.outcome()).requested {
+            Some(true) => " It had asked for a client certificate: some servers judge that only after the handshake.",
+            _ => "",
+        }
     );
-    let remedy = "Look at the server's log: it knows why it gave no answer. A key log would show the alert.";
+    let remedy = "Look at the server's log: it knows why it gave no answer. A key log would show the alert. If it asked for a client certificate, check issuer, dates and purpose of what the client sent.";
     Some(Hit::new(detail, remedy).at(asked).at(alert).likely().blame(Blame::Either))
 }
 
@@ -399,6 +405,9 @@ mod tests {
         f.shapes.retain(|s| s.side == Side::A || s.content_type == ContentType::ALERT);
         f.sides[Side::B].encrypted.records = 1;
         assert_eq!(find(&f, code).map(|x| x.confidence), Some(Confidence::Likely));
+        assert!(find(&f, code).is_some_and(|x| !x.detail.contains("client certificate")));
+        let of_mutual = super::super::testing::asked(f.clone());
+        assert!(find(&of_mutual, code).is_some_and(|x| x.detail.contains("client certificate")));
         f.tcp.fin[Side::A] = Some(mark(13));
         assert!(find(&f, code).is_none(), "the client had left");
     }
