@@ -131,6 +131,13 @@ pub const SECRETS_BYTES: usize = 16 << 20;
 /// Certificates of one chain that are looked at; TLS stacks give up at 10 to 100.
 pub const CHAIN_CERTIFICATES: usize = 64;
 
+/// Bytes of handshake messages held while a CertificateVerify may follow (certificates apart): hellos and key exchanges
+/// take one or two thousand, a CertificateRequest that lists every public CA a few tens of thousands.
+pub const TRANSCRIPT_BYTES: usize = 128 << 10;
+
+/// Messages of one side held for it; a handshake has six at most.
+pub const TRANSCRIPT_MESSAGES: usize = 16;
+
 /// Signatures of one chain that are verified: honest chains have two or three.
 pub const SIGNATURES_PER_CHAIN: usize = 12;
 

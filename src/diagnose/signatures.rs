@@ -1,7 +1,7 @@
-//! Signatures that do not verify: of the chain, and of the key exchange. They are looked at only where the client
-//! refused the server: a good connection costs nothing.
+//! Signatures that do not verify: of the chain, of the key exchange, of the client. They are looked at only where the
+//! peer refused: a good connection costs nothing.
 
-use super::refusal::{Refusal, how_it_ended, of_server};
+use super::refusal::{Refusal, how_it_ended, of_client, of_server};
 use super::server_cert::{chain, on_cert, relations};
 use super::{Confidence, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::FlowFacts;
@@ -40,6 +40,21 @@ pub(super) const RULES: &[Rule] = &[
         ),
         exchange_signature,
     ),
+    new(
+        "certificate-verify-invalid",
+        Severity::Error,
+        62,
+        "The client's signature does not verify with its certificate",
+        page(
+            "The CertificateVerify of TLS 1.2 signs all messages of the handshake before it; that signature was not made by the key of the client's certificate.",
+            "Key and certificate do not belong together (a renewed certificate with the old key in a token or key store), the key operation is broken (smart card, TPM or HSM driver, RSA-PSS salt), or somebody between the two changed a message. OpenSSL says \"bad signature\" and sends decrypt_error.",
+            "The signature was computed again from the bytes in the capture; where a part of them is missing or was sent twice with different contents, nothing is said. Only connections that the server refused are looked at.",
+            "On the client, compare the public keys of certificate and key, and look at what makes the signature (PKCS #11 module, TPM):\n  openssl x509 -in client.pem -noout -pubkey | openssl sha256\n  openssl pkey -in client.key -pubout | openssl sha256",
+            "  openssl s_client -connect HOST:PORT -tls1_2 -cert client.pem -key client.key </dev/null",
+            "RFC 5246, section 7.4.8",
+        ),
+        client_signature,
+    ),
 ];
 
 /// How well a signature that is wrong explains a refusal.
@@ -71,16 +86,39 @@ fn chain_signature(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     Some(if told { hit.beside().severity(Severity::Warning) } else { hit.sure(sure) })
 }
 
+/// A hole or a conflict may hide what was really signed.
+fn doubtful(f: &FlowFacts) -> bool {
+    f.client_hellos != 1 || f.sides.iter().any(|s| s.handshake_gap || s.mid_stream || !s.conflicts.is_empty())
+}
+
+fn client_signature(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let r = of_client(f)?;
+    let (sure, signed) = (sure(&r)?, f.client_signed.as_ref()?);
+    let client = f.of(Role::Client);
+    let ((mark, scheme), sent) = (client.certificate_verify?, client.certificates.as_ref()?);
+    let (scheme, own) = (scheme?, sent.chain.first()?);
+    if doubtful(f) || verifies(own, scheme, &signed.params, &signed.signature) != Verdict::Invalid {
+        return None;
+    }
+    let detail = format!(
+        "The signature ({}) in the CertificateVerify of frame {} was not made by the key of {}. {}",
+        words::schemes(&[scheme.0]),
+        mark.frame,
+        words::cert(own),
+        how_it_ended(f, &r)
+    );
+    let remedy =
+        "On the client: check that key and certificate belong together, and what makes the signatures (token, HSM).";
+    Some(Hit::new(detail, remedy).at(sent.mark).at(mark).at(r.mark).blame(Role::Client).sure(sure))
+}
+
 fn exchange_signature(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = of_server(f)?;
     let sure = sure(&r)?;
     let ((mark, k), signed) = (f.server_key_exchange?, f.server_signed.as_ref()?);
     let scheme = k.signature_scheme.filter(|_| f.version() == Some(ProtocolVersion::TLS12))?;
     let (h, sh) = (f.client_hello.as_ref()?, f.server_hello.as_ref()?);
-    let doubtful = f.client_hellos != 1
-        || h.message.ssl2_format
-        || f.sides.iter().any(|s| s.handshake_gap || s.mid_stream || !s.conflicts.is_empty());
-    if doubtful {
+    if doubtful(f) || h.message.ssl2_format {
         return None;
     }
     // TLS signs with the key of the first certificate, whatever the order of the list.

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::{
     AlertFact, Basis, CertificateRequestFact, ChainFact, FlowFacts, HeartbeatFact, MessageFact, MessageKind, Placed,
-    Shape, Signed,
+    Shape, Signed, Transcript,
 };
 use crate::flow::{Connection, Endpoints, GapReason, Mark};
 use crate::limits;
@@ -40,6 +40,8 @@ impl FlowFacts {
             hello_retries: 0,
             server_key_exchange: None,
             server_signed: None,
+            client_signed: None,
+            transcript: None,
             certificate_request: None,
             server_hello_done: None,
             client_key_exchange: None,
@@ -190,6 +192,7 @@ impl Events for Collector<'_> {
                 self.facts.add_anomaly(side, a);
             }
             Event::Gap(gap) => {
+                self.facts.transcript = None;
                 let complete = self.facts.is_complete();
                 let s = &mut self.facts.sides[side];
                 // An ACK of more than was seen, at the very end of a flow, hides nothing of the handshake when it is over.
@@ -238,6 +241,10 @@ impl Collector<'_> {
         }
         if !tls13 && s.ccs.is_some() {
             s.after_ccs.get_or_insert(info.mark);
+            // The server has answered the client's Finished: it took the signature.
+            if self.facts.client_hello.as_ref().is_some_and(|h| h.side != side) {
+                self.facts.client_signed = None;
+            }
         }
         if tls13 && complete && info.header.len == KEY_UPDATE_RECORD {
             s.key_update_sized = s.key_update_sized.saturating_add(1);
@@ -280,6 +287,7 @@ impl Collector<'_> {
             basis: Basis::Observed,
             frames: frames.clone(),
         });
+        self.transcribe(side, m);
         let f = &mut *self.facts;
         match &m.decoded.message {
             Handshake::ClientHello(hello) => {
@@ -298,7 +306,7 @@ impl Collector<'_> {
             Handshake::ServerHello(hello) => self.server_hello(side, hello, m, frames),
             Handshake::Certificate(c) => self.chain(side, c, m),
             Handshake::CertificateRequest(r) => self.request(r, m),
-            Handshake::CertificateVerify(scheme) => {
+            Handshake::CertificateVerify(scheme, _) => {
                 f.sides[side].certificate_verify.get_or_insert((m.mark, *scheme));
             }
             Handshake::ServerKeyExchange(k) if f.server_key_exchange.is_none() => {
@@ -325,6 +333,42 @@ impl Collector<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Keeps what a client's CertificateVerify of TLS 1.2 signs, as long as one may come.
+    fn transcribe(&mut self, side: Side, m: &Message<'_>) {
+        let f = &mut *self.facts;
+        let whole = m.decoded.error.is_none() && m.bytes.len() == m.length.saturating_add(HEADER_BYTES) && !m.ssl2;
+        match &m.decoded.message {
+            Handshake::ClientHello(_) => {
+                let first = f.client_hello.is_none() && whole;
+                f.transcript = first.then(|| Box::new(Transcript::new(m.bytes)));
+                return;
+            }
+            // It is not part of what is signed (RFC 5246, section 7.4.1.1).
+            Handshake::HelloRequest => return,
+            _ => {}
+        }
+        let Some(t) = f.transcript.as_mut() else { return };
+        let goes_on = match &m.decoded.message {
+            Handshake::ServerHello(h) => !h.hello_retry && !h.version().is_tls13_or_draft(),
+            Handshake::ServerHelloDone => f.certificate_request.is_some(),
+            Handshake::CertificateVerify(_, value) => {
+                let signed = t.bytes(|side| f.sides[side].certificates.as_ref());
+                // ServerHelloDone is the server's last: with it, none of its messages is missing.
+                let all = whole && f.server_hello_done.is_some();
+                f.client_signed = signed
+                    .filter(|_| all)
+                    .zip(slice(m.bytes, *value))
+                    .map(|(params, signature)| Box::new(Signed { params, signature: signature.into() }));
+                false
+            }
+            _ => true,
+        };
+        let from_client = f.client_hello.as_ref().is_some_and(|h| h.side == side);
+        if !(goes_on && whole && t.add(from_client, side, m.kind, m.bytes)) {
+            f.transcript = None;
         }
     }
 
@@ -377,6 +421,9 @@ impl Collector<'_> {
         }));
     }
 }
+
+/// Bytes before a handshake message's body: type and length.
+const HEADER_BYTES: usize = 4;
 
 fn slice(bytes: &[u8], s: Span) -> Option<&[u8]> {
     bytes.get(s.at..s.end())

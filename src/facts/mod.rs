@@ -9,6 +9,7 @@ mod expected;
 mod inferred;
 mod outcome;
 mod seen;
+mod transcript;
 mod sibling;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub use inferred::{Answer, Claim, Confidence, EarlyData, Inferred, PostHandshake
 pub use outcome::{EndedBy, How, Outcome, Phase};
 pub use seen::{Seen, Why};
 pub use sibling::{Leaf, Offer, Sibling, Siblings};
+pub(crate) use transcript::Transcript;
 
 /// Where a claim comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,10 +162,11 @@ impl ChainFact {
     }
 }
 
-/// The parameters of a key exchange and the signature over them and both randoms (RFC 5246, section 7.4.3).
+/// What was signed and the signature: the parameters of a key exchange (RFC 5246, section 7.4.3, there with both
+/// randoms before them), or the handshake's messages (section 7.4.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
-    /// The parameters as sent.
+    /// The bytes as sent.
     pub params: Box<[u8]>,
     /// The signature.
     pub signature: Box<[u8]>,
@@ -311,6 +314,11 @@ pub struct FlowFacts {
     pub server_key_exchange: Option<(Mark, ServerKeyExchange)>,
     /// What the server signed in it (its parameters), and the signature.
     pub server_signed: Option<Box<Signed>>,
+    /// What the client signed in its CertificateVerify (TLS 1.2: all messages before it), and the signature; dropped
+    /// when the server has accepted it.
+    pub client_signed: Option<Box<Signed>>,
+    /// The handshake's messages so far, while a CertificateVerify may follow.
+    pub(crate) transcript: Option<Box<Transcript>>,
     /// The first CertificateRequest.
     pub certificate_request: Option<Box<CertificateRequestFact>>,
     /// ServerHelloDone.

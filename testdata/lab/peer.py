@@ -152,6 +152,20 @@ def tls_without_close_notify(port, how):
         plain.close()
 
 
+def turn_bit(flight, kind):
+    """Turns the last bit of the handshake message of that type: the end of its signature."""
+    flight, at = bytearray(flight), 0
+    while at < len(flight):
+        end, message = at + 5 + int.from_bytes(flight[at + 3:at + 5], "big"), at + 5
+        while flight[at] == 22 and message < end:
+            following = message + 4 + int.from_bytes(flight[message + 1:message + 4], "big")
+            if flight[message] == kind and following <= end:
+                flight[following - 1] ^= 1
+            message = following
+        at = end
+    return flight
+
+
 def wrong_signature(port):
     """Answers a ClientHello of TLS 1.2 with a good flight in which one bit of the ServerKeyExchange's signature is turned."""
     peer = listen(port)
@@ -162,15 +176,7 @@ def wrong_signature(port):
         session.do_handshake()
     except ssl.SSLWantReadError:
         pass
-    flight, at = bytearray(outgoing.read()), 0
-    while at < len(flight):
-        end, message = at + 5 + int.from_bytes(flight[at + 3:at + 5], "big"), at + 5
-        while message < end:
-            following = message + 4 + int.from_bytes(flight[message + 1:message + 4], "big")
-            if flight[message] == 12:
-                flight[following - 1] ^= 1
-            message = following
-        at = end
+    flight = turn_bit(outgoing.read(), 12)
     peer.sendall(flight)
     read_some(peer)
     peer.close()
@@ -239,6 +245,22 @@ def abort_after_server_hello(port, how):
         close_with_reset(plain)
     else:
         plain.close()
+
+
+def wrong_client_signature(port):
+    """Answers a CertificateRequest of TLS 1.2 with a good flight in which one bit of CertificateVerify's signature is turned."""
+    context = client_context("1.2")
+    context.load_cert_chain("client.pem", "client.key")
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session, plain = context.wrap_bio(incoming, outgoing, server_hostname="tls-server.local"), connect(port)
+    for kind in (0, 15):
+        try:
+            session.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        plain.sendall(turn_bit(outgoing.read(), kind))
+        incoming.write(read_some(plain))
+    plain.close()
 
 
 def probe(port):

@@ -8,8 +8,12 @@ use tlscope::x509::{Verdict, is_signed_by, verifies};
 use crate::support::goldens;
 
 /// Captures whose signatures are wrong on purpose, or whose chain has a CA that did not sign.
-const WRONG: &[&str] =
-    &["server/wrong-generation-12", "server/wrong-exchange-signature-12", "server/ca-of-the-same-name-12"];
+const WRONG: &[&str] = &[
+    "server/wrong-generation-12",
+    "server/wrong-exchange-signature-12",
+    "server/wrong-client-signature-12",
+    "server/ca-of-the-same-name-12",
+];
 
 #[test]
 fn what_peers_accepted_is_never_called_invalid() {
@@ -27,6 +31,14 @@ fn what_peers_accepted_is_never_called_invalid() {
                         Verdict::Invalid => wrong.push(format!("{}: {} by {}", g.name, child.subject, issuer.subject)),
                         Verdict::NotJudged => {}
                     }
+                }
+            }
+            if let (Some(signed), Some((_, Some(scheme)))) = (&f.client_signed, f.of(Role::Client).certificate_verify) {
+                let own = &f.of(Role::Client).certificates.as_ref().unwrap().chain[0];
+                match verifies(own, scheme, &signed.params, &signed.signature) {
+                    Verdict::Valid => *valid.entry("client".to_owned()).or_default() += 1,
+                    Verdict::Invalid => wrong.push(format!("{}: the client's signature, {scheme}", g.name)),
+                    Verdict::NotJudged => {}
                 }
             }
             let (Some(h), Some(sh), Some((_, k)), Some(signed)) =
@@ -54,6 +66,7 @@ fn what_peers_accepted_is_never_called_invalid() {
         "ecdsa_secp256r1_sha256",
         "ed25519",
         "rsa_pkcs1_sha1",
+        "client",
     ] {
         assert!(valid.contains_key(method), "{method} was never judged: {valid:?}");
     }

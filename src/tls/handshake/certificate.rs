@@ -160,13 +160,8 @@ fn fits(body: &[u8], has_schemes: bool) -> bool {
     read().is_ok()
 }
 
-/// CertificateVerify (RFC 8446, section 4.4.3; RFC 5246, section 7.4.8).
-pub(super) fn certificate_verify(r: &mut Reader<'_>, m: &mut Option<SignatureScheme>, ctx: &Context) -> Decoded<()> {
-    *m = signature(r, ctx)?.0;
-    Ok(())
-}
-
-/// A signature and, from TLS 1.2 on, its scheme before it; where its value stands.
+/// A signature and, from TLS 1.2 on, its scheme before it; where its value stands. All of CertificateVerify (RFC 8446,
+/// section 4.4.3; RFC 5246, section 7.4.8).
 pub(super) fn signature(r: &mut Reader<'_>, ctx: &Context) -> Decoded<(Option<SignatureScheme>, Span)> {
     let has_scheme = match ctx.era() {
         Era::Tls12 | Era::Tls13 => true,

@@ -101,7 +101,7 @@ fn empty(kind: HandshakeType) -> Handshake {
         HandshakeType::SERVER_KEY_EXCHANGE => Handshake::ServerKeyExchange(ServerKeyExchange::default()),
         HandshakeType::CERTIFICATE_REQUEST => Handshake::CertificateRequest(Box::default()),
         HandshakeType::SERVER_HELLO_DONE => Handshake::ServerHelloDone,
-        HandshakeType::CERTIFICATE_VERIFY => Handshake::CertificateVerify(None),
+        HandshakeType::CERTIFICATE_VERIFY => Handshake::CertificateVerify(None, crate::span::Span::default()),
         HandshakeType::CLIENT_KEY_EXCHANGE => Handshake::ClientKeyExchange,
         HandshakeType::FINISHED => Handshake::Finished,
         HandshakeType::CERTIFICATE_STATUS => Handshake::CertificateStatus(None),
@@ -126,7 +126,10 @@ fn read_body(
         Handshake::EncryptedExtensions(m) => other::encrypted_extensions(r, m, notes),
         Handshake::Certificate(m) => certificate::certificate(r, m, ctx, notes),
         Handshake::CertificateRequest(m) => certificate::certificate_request(r, m, ctx, notes),
-        Handshake::CertificateVerify(m) => certificate::certificate_verify(r, m, ctx),
+        Handshake::CertificateVerify(scheme, value) => {
+            (*scheme, *value) = certificate::signature(r, ctx)?;
+            Ok(())
+        }
         Handshake::CertificateStatus(m) => certificate::certificate_status(r, m, notes),
         Handshake::ServerKeyExchange(m) => key_exchange::server_key_exchange(r, m, ctx),
         Handshake::ClientKeyExchange => key_exchange::client_key_exchange(r, ctx),

@@ -26,8 +26,8 @@ pub enum Handshake {
     CertificateRequest(Box<CertificateRequest>),
     /// RFC 5246, section 7.4.5.
     ServerHelloDone,
-    /// RFC 8446, section 4.4.3; RFC 5246, section 7.4.8. The scheme is absent before TLS 1.2.
-    CertificateVerify(Option<SignatureScheme>),
+    /// RFC 8446, section 4.4.3; RFC 5246, section 7.4.8. The scheme is absent before TLS 1.2; where the signature stands.
+    CertificateVerify(Option<SignatureScheme>, Span),
     /// RFC 5246, section 7.4.7.
     ClientKeyExchange,
     /// RFC 8446, section 4.4.4; RFC 5246, section 7.4.9.

@@ -1,5 +1,5 @@
 """What servers choose and show: key exchanges, extensions and certificates that are weak, odd or wrong."""
-from ..case import Case, curl, peer, s_client, s_server
+from ..case import MUTUAL, Case, curl, peer, s_client, s_server
 from ..wire import LATER_NS, START_NS
 
 LOW = ":@SECLEVEL=0"
@@ -72,6 +72,10 @@ CERTIFICATES = [
          peer("wrong-signature", port="{server}"), curl("--tls-max", "1.2"),
          {"outcome": "failed", "cause": "ske-signature-invalid", "findings": ["ske-signature-invalid"], "version": "TLS 1.2",
           "words": ["rsa routines|bad signature"]}),
+    Case("server/wrong-client-signature-12", "TLS 1.2: the signature of the client's CertificateVerify is wrong",
+         s_server("-tls1_2", *MUTUAL), peer("wrong-client-signature"),
+         {"outcome": "failed", "cause": "certificate-verify-invalid", "findings": ["certificate-verify-invalid"],
+          "version": "TLS 1.2", "client_auth": {"requested": True, "certificate": "sent"}, "words": ["rsa routines|bad signature"]}),
     shows("leaf-is-ca", "the server's certificate is a CA's", "server-cert-is-ca", ["CN = tls-server.local"], "server-is-ca"),
     shows("odd-fields", "the RSA exponent is 3, names are a wildcard and an address as a DNS name",
           ["rsa-exponent-small", "wildcard-cert", "san-has-ip-as-dns"], ["CN = tls-server.local"], "server-odd"),
