@@ -351,8 +351,9 @@ fn pinned(m: &Memory, _: &Policy) -> Vec<Hit> {
         let others = m.pairs().into_iter().find(|((c, s), o)| s == server && c != client && o.full.count > 0);
         let Some(((other, _), o)) = others.filter(|_| p.full.count == 0) else { continue };
         let detail = format!(
-            "{client} refused {server} {} times in a row ({cause}); {other} accepted it {} times.",
-            run.flows.count, o.full.count
+            "{client} refused {server} {} in a row ({cause}); {other} accepted it {}.",
+            words::count(run.flows.count, "time"),
+            words::count(o.full.count, "time")
         );
         let hit =
             Hit::new(detail, format!("On {client}: look for pinned certificates or keys, and at its trust store."));

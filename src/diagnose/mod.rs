@@ -28,6 +28,7 @@ mod fleet;
 mod hello;
 mod key_update;
 mod key_exchange;
+mod latency;
 mod lookup;
 mod malformed;
 mod mesh;
@@ -427,6 +428,7 @@ const FAMILIES: &[&[Rule]] = &[
     closing::RULES,
     malformed::RULES,
     policy::RULES,
+    latency::RULES,
     sibling::RULES,
     pattern::RULES,
     fleet::RULES,

@@ -179,6 +179,21 @@ pub(super) const RULES: &[Rule] = &[
         filtered,
     ),
     new(
+        "client-cert-known-by-length",
+        Severity::Info,
+        0,
+        "The hidden client certificate is as long as one that was seen in clear",
+        page(
+            "In TLS 1.3 the client's certificate is protected; its length follows from the length of its record, and one client certificate alone in the capture, seen in clear in a connection with TLS 1.2, has that length.",
+            "It says which certificate was probably sent, and so who issued it and when it ends.",
+            "Likely: two certificates of one CA often have the same length, and the capture need not hold all of them.",
+            "Nothing to mend. A key log (SSLKEYLOGFILE) makes it certain.",
+            "  openssl x509 -in client.pem -outform DER | wc -c",
+            "RFC 8446, sections 4.4.2 and 5.2",
+        ),
+        known_by_length,
+    ),
+    new(
         "same-cert-both-sides",
         Severity::Warning,
         0,
@@ -395,6 +410,18 @@ fn filtered(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     })
 }
 
+fn known_by_length(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let leaf = f.siblings.client_leaf.as_ref()?;
+    let flight = f.inferred.as_ref()?.flight?;
+    let end = leaf.not_after.map_or_else(String::new, |t| format!(", valid until {}", words::date(t)));
+    let detail = format!(
+        "The client's certificate has {} bytes, as {} has{end}, the only client certificate of that length seen in clear.",
+        leaf.der_len,
+        differences::leaf(leaf)
+    );
+    Some(Hit::new(detail, "").at(flight).blame(Blame::Nobody).likely())
+}
+
 fn same_certificate(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let [client, server] = [Role::Client, Role::Server].map(|r| f.of(r).certificates.as_ref());
     let (client, server) = (client?, server?);
@@ -413,7 +440,7 @@ mod tests {
         alert, asked, client_flight, dn, established, find, hello, leaf, server_flight, server_hello, told,
     };
     use super::super::{Confidence, Severity};
-    use crate::facts::{FlowFacts, Outcome};
+    use crate::facts::{FlowFacts, Inferred, Outcome};
     use crate::siblings::Memory;
     use crate::span::Side;
     use crate::tls::handshake::{ServerKeyExchange, Tail};
@@ -564,6 +591,20 @@ mod tests {
         let fine = established(random(client_flight(asked(server_flight(vec![leaf()])), vec![]), 2));
         let x = find(&after(&[&elsewhere], fine), "client-cert-filtered-by-ca-list").expect("told");
         assert_eq!(x.severity, Severity::Info);
+    }
+
+    #[test]
+    fn a_hidden_certificate_is_known_by_its_length() {
+        let seen = |n, len| {
+            let cert = crate::x509::Certificate { sha256: [n; 32], der_len: len, ..leaf() };
+            random(established(client_flight(asked(server_flight(vec![leaf()])), vec![cert])), n)
+        };
+        let mut f = random(established(server_hello(0x0304)), 9);
+        let mark = super::super::testing::mark(9);
+        f.inferred = Some(Box::new(Inferred { leaf_len: Some(819), flight: Some(mark), ..Inferred::default() }));
+        assert!(find(&after(&[&seen(1, 819), &seen(2, 820)], f.clone()), "client-cert-known-by-length").is_some());
+        assert!(find(&after(&[&seen(2, 820)], f.clone()), "client-cert-known-by-length").is_none());
+        assert!(find(&after(&[&seen(1, 819), &seen(2, 819)], f), "client-cert-known-by-length").is_none(), "two fit");
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl FlowFacts {
             last: first,
             first_bytes: 0,
             tcp: crate::flow::TcpFacts::default(),
+            pace: Default::default(),
             sides: Default::default(),
             judge_at: None,
             client_hello: None,
@@ -66,6 +67,7 @@ impl FlowFacts {
     /// Takes over what the transport knows. Called when the flow ends, or to look at one that is still open.
     pub fn update_transport(&mut self, conn: &Connection, last: Mark) {
         self.tcp = conn.facts;
+        self.pace = conn.pace();
         self.last = last;
         if self.vlans.is_empty() {
             self.vlans.clone_from(&conn.vlans);

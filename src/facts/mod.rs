@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
-use crate::flow::{Conflict, Endpoint, Endpoints, Gap, Mark, TcpFacts};
+use crate::flow::{Conflict, Endpoint, Endpoints, Gap, Mark, Pace, TcpFacts};
 use crate::span::{FrameNo, Pair, Role, Side, Timestamp};
 use crate::tls::handshake::{ClientHello, NewSessionTicket, ServerHello, ServerKeyExchange};
 use crate::tls::names::{
@@ -292,6 +292,8 @@ pub struct FlowFacts {
     pub first_bytes: u64,
     /// What the TCP headers said.
     pub tcp: TcpFacts,
+    /// How the segments of both sides flowed until the handshake was over.
+    pub pace: Pair<Pace>,
     /// What each side said, by [`Side`].
     pub sides: Pair<SideFacts>,
     /// Certificates are judged at this time instead of the connection's.

@@ -23,6 +23,8 @@ pub struct Siblings {
     pub client_accepted: Option<Arc<Sibling>>,
     /// The latest flow in which the same client's address showed a certificate, to whichever server.
     pub client_showed: Option<Arc<Sibling>>,
+    /// The only client certificate in clear that has as many bytes as the hidden one of this flow (TLS 1.3).
+    pub client_leaf: Option<Arc<Leaf>>,
     /// The full handshake whose session (its id or ticket, in clear before TLS 1.3) this flow asks to resume.
     pub session: Option<Arc<Sibling>>,
     /// An earlier flow that offered the same TLS 1.3 ticket.

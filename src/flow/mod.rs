@@ -5,6 +5,7 @@
 mod gap;
 mod history;
 mod key;
+mod pace;
 mod prefix;
 mod stream;
 mod table;
@@ -13,6 +14,7 @@ mod tcp;
 pub use gap::{Gap, GapReason};
 pub use history::Conflict;
 pub use key::{Endpoint, Endpoints, FlowKey};
+pub use pace::{Pace, Pause};
 pub use prefix::{NoPrefix, Prefix};
 pub use stream::{Assembler, Payload, StreamCounts, StreamEvent};
 pub use table::{FlowIndex, FlowTable};

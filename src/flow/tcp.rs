@@ -9,6 +9,7 @@ use crate::packet::{IcmpUnreachable, Segment, TcpFlags};
 use crate::span::{FrameNo, Pair, Side, Timestamp};
 
 use super::key::Endpoints;
+use super::pace::{Pace, Watch};
 use super::stream::{Assembler, Payload, StreamEvent};
 
 /// When something was seen.
@@ -67,6 +68,8 @@ pub struct TcpFacts {
     pub last_data: Pair<Option<Mark>>,
     /// A pure acknowledgement of the opening was seen (or data, which implies it).
     pub opened: bool,
+    /// The first segment behind the SYN-ACK of the side that had sent the SYN.
+    pub opened_at: Option<Mark>,
     /// Time to live of the first packet, per side.
     pub ttl: Pair<Option<u8>>,
     /// Packets per side, as captured.
@@ -144,6 +147,7 @@ pub struct Connection {
     /// Per side: a few zero bytes that may be padding, held until the next segment tells.
     doubtful: Pair<Option<Box<Doubtful>>>,
     history_done: bool,
+    watch: Option<Box<Watch>>,
     /// Nobody needs the payload any more.
     ignored: bool,
 }
@@ -162,8 +166,14 @@ impl Connection {
             vlans: SmallVec::new(),
             doubtful: Pair::default(),
             history_done: false,
+            watch: None,
             ignored: false,
         }
+    }
+
+    /// How the segments of both sides flowed until the handshake was over.
+    pub fn pace(&self) -> Pair<Pace> {
+        self.watch.as_ref().map_or_else(Pair::default, |w| w.pace)
     }
 
     /// The stream of a side, when any payload was seen.
@@ -175,6 +185,7 @@ impl Connection {
     pub fn ignore_payload(&mut self) {
         self.ignored = true;
         self.streams = None;
+        self.watch = None;
     }
 
     /// The handshake is over: delivered bytes need not be compared any more.
@@ -246,6 +257,20 @@ impl Connection {
             self.open(side, seg, mark, ack);
         } else {
             self.facts.opened |= self.facts.syn_ack.iter().any(Option::is_some);
+            if self.facts.opened_at.is_none()
+                && self.facts.syn[side].is_some()
+                && self.facts.syn_ack[side.other()].is_some()
+            {
+                self.facts.opened_at = Some(mark);
+            }
+            if !self.history_done && !self.ignored {
+                if seg.wire_len > 0 {
+                    self.watch.get_or_insert_default();
+                }
+                if let Some(w) = &mut self.watch {
+                    w.segment(side, seg, mark);
+                }
+            }
         }
         if ack && let Some(s) = self.streams.as_mut() {
             s[side.other()].ack(seg.ack, mark.frame, &mut |e| sink(side.other(), e));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 
-use crate::facts::{FlowFacts, Leaf, Offer, Outcome, Sibling};
+use crate::facts::{Confidence, FlowFacts, Leaf, Offer, Outcome, Sibling};
 use crate::limits;
 use crate::span::Role;
 use crate::tls::handshake::{ClientHello, Tail};
@@ -47,10 +47,16 @@ impl Brief<'_> {
             resumed: f.resumed(),
             server_leaf: self.server_leaf,
             client_leaf: self.client_leaf,
-            requested: f.certificate_request.is_some(),
+            requested: f.certificate_request.is_some() || is_asked(f),
             has_data: f.sides.iter().any(|s| s.application_data.is_some()),
         })
     }
+}
+
+/// Without keys, by the sizes of its records: the server certainly asked for a client certificate (TLS 1.3).
+fn is_asked(f: &FlowFacts) -> bool {
+    let claim = f.inferred.as_ref().and_then(|i| i.requested);
+    claim.is_some_and(|c| c.value && c.confidence == Confidence::Certain)
 }
 
 fn listed(values: &[u16]) -> impl Iterator<Item = u16> + Clone + '_ {

@@ -49,6 +49,8 @@ pub struct Memory {
     clients: Recent<IpAddr, Arc<Sibling>>,
     names: Recent<Box<[u8]>, Name>,
     certificates: Recent<[u8; 32], Known>,
+    /// The client certificate of a length; `None` where there are several.
+    lengths: Recent<usize, Option<[u8; 32]>>,
     serials: Recent<(String, String), ([u8; 32], u64)>,
     hellos: Recent<[u8; 32], Heard>,
     sessions: Recent<Tail, Arc<Sibling>>,
@@ -67,6 +69,7 @@ impl Default for Memory {
             clients: Recent::new(limits::SIBLING_NAMES),
             names: Recent::new(limits::SIBLING_NAMES),
             certificates: Recent::new(limits::SIBLING_NAMES),
+            lengths: Recent::new(limits::SIBLING_NAMES),
             serials: Recent::new(limits::SIBLING_NAMES),
             hellos: Recent::new(limits::SIBLING_HELLOS),
             sessions: Recent::new(limits::SIBLING_HELLOS),
@@ -84,9 +87,14 @@ impl Memory {
         let Some(hello) = f.client_hello.as_ref().map(|h| &h.message) else { return Siblings::default() };
         let (client, server) = (f.end(Role::Client), f.end(Role::Server));
         let mut out = Siblings::default();
+        let mut is_new = true;
         if let Some(heard) = self.hellos.get(&hello.random).filter(|_| !hello.ssl2_format) {
             match relation(heard, f, client, server) {
-                Relation::Twin => out.twin = Some(heard.flow.clone()),
+                Relation::Twin => {
+                    is_new = false;
+                    out.twin = Some(heard.flow.clone());
+                }
+                Relation::Replayed => is_new = false,
                 Relation::Reused => out.random_reused = Some(heard.flow.clone()),
                 Relation::Unclear => {}
             }
@@ -99,13 +107,14 @@ impl Memory {
             out.unnamed.clone_from(&s.unnamed);
             out.requested.clone_from(&s.requested);
             out.client_accepted.clone_from(&s.client_accepted);
-            let key = brief::ephemeral_key(f).filter(|_| out.twin.is_none());
+            let key = brief::ephemeral_key(f).filter(|_| is_new);
             out.key_reused = key.and_then(|k| s.keys.iter().find(|(t, _)| *t == k)).map(|(_, id)| *id);
         }
+        out.client_leaf = f.inferred.as_ref().and_then(|i| i.leaf_len).and_then(|len| self.client_leaf(len));
         out.before = self.pairs.get(&(client.ip, server)).and_then(|p| p.last.clone());
         out.client_showed = self.clients.get(&client.ip).cloned();
         out.session = brief::session_offered(hello).and_then(|t| self.sessions.get(&t)).cloned();
-        if out.twin.is_none() {
+        if is_new {
             out.ticket_used = hello.extensions.psk_ticket.and_then(|t| self.tickets.get(&t)).copied();
         }
         out
@@ -176,6 +185,12 @@ impl Memory {
             }
             None => self.clock = Some(jump),
         }
+    }
+
+    /// The one client certificate in clear that has so many bytes.
+    fn client_leaf(&self, len: usize) -> Option<Arc<Leaf>> {
+        let only = (*self.lengths.get(&len)?)?;
+        self.certificates.get(&only).map(|k| k.leaf.clone())
     }
 
     /// Servers in the order of their addresses.
@@ -301,6 +316,10 @@ impl Memory {
             Role::Client => known.clients.add(f.end(role).ip),
         }
         let leaf = known.leaf.clone();
+        if role == Role::Client {
+            let only = self.lengths.entry(leaf.der_len, || Some(leaf.sha256));
+            *only = only.filter(|sha| *sha == leaf.sha256);
+        }
         if is_new && !leaf.serial.is_empty() {
             let (sha, id) = *self.serials.entry((leaf.issuer.clone(), leaf.serial.clone()), || (leaf.sha256, f.id));
             let other = self.certificates.get(&sha).filter(|_| sha != leaf.sha256).map(|k| k.leaf.clone());
@@ -324,7 +343,9 @@ enum Relation {
     Twin,
     /// Two connections.
     Reused,
-    /// The same traffic sent again, or too little is known.
+    /// The same traffic, with the same answer, at another time: a capture that was replayed.
+    Replayed,
+    /// Too little is known.
     Unclear,
 }
 
@@ -339,8 +360,7 @@ fn relation(heard: &Heard, f: &FlowFacts, client: Endpoint, server: Endpoint) ->
     let elsewhere = o.client.ip != client.ip || o.server.ip != server.ip || o.source != f.source;
     match (heard.server_random, f.server_hello.as_ref().map(|h| h.message.random)) {
         (Some(a), Some(b)) if a == b && same_hello && elsewhere && apart <= TWIN_NS => Relation::Twin,
-        // The same answer, too, at another time: a capture that was replayed.
-        (Some(a), Some(b)) if a == b => Relation::Unclear,
+        (Some(a), Some(b)) if a == b => Relation::Replayed,
         (Some(_), Some(_)) => Relation::Reused,
         _ if same_hello && elsewhere && apart <= TWIN_NS => Relation::Twin,
         _ => Relation::Unclear,

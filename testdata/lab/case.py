@@ -40,6 +40,7 @@ class Case:
     note: str = ""
     programs: tuple = ()  # behind `sh`: looked for before, named in the description
     each: list = field(default_factory=list)
+    ends: list = field(default_factory=list)  # of each connection: {"client": ADDRESS, "server": ADDRESS} where not the usual ones
     build: callable = None  # instead of peers: returns (packets, how) or (bytes, frames, how)
 
 
@@ -77,7 +78,7 @@ def record(case, folder):
     if case.udp:
         between = relay.DatagramRelay(port, case.ip6, case.sport, case.start, case.drop)
     else:
-        between = relay.Relay(case.name, port, case.mss, case.ip6, case.sport, case.isn, case.start)
+        between = relay.Relay(case.name, port, case.mss, case.ip6, case.sport, case.isn, case.start, case.ends)
     commands = case.client if isinstance(case.client[0], list) else [case.client]
     said = ""
     for command in commands:

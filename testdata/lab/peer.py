@@ -29,6 +29,22 @@ def read_some(peer):
         return b""
 
 
+def extensions(hello):
+    """The cipher suites of a ClientHello that fills one record, and its extensions by type."""
+    at = 5 + 4 + 2 + 32
+    at += 1 + hello[at]
+    length = struct.unpack_from(">H", hello, at)[0]
+    suites = struct.unpack_from(f">{length // 2}H", hello, at + 2)
+    at += 2 + length
+    at += 1 + hello[at] + 2
+    found = {}
+    while at < len(hello):
+        kind, length = struct.unpack_from(">HH", hello, at)
+        found[kind] = hello[at + 4:at + 4 + length]
+        at += 4 + length
+    return suites, found
+
+
 # --- servers ---
 
 def close_after_hello(port):
@@ -182,6 +198,51 @@ def wrong_signature(port):
     peer.close()
 
 
+def serve(plain, context):
+    """One request answered, whatever the client thinks of the certificate."""
+    try:
+        with context.wrap_socket(plain, server_side=True) as secure:
+            secure.recv(65536)
+            secure.sendall(REPLY)
+            secure.unwrap()
+    except (ssl.SSLError, OSError) as error:
+        print(type(error).__name__, error, flush=True)
+
+
+def context_of(cert, ca=""):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(f"{cert}.pem", f"{cert}.key")
+    if ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(f"{ca}.pem")
+    return context
+
+
+def turns(port, *specs):
+    """Gives each connection the next certificate: CERT, or CERT:CA to ask the client for one of that CA."""
+    listener = socket.create_server(("127.0.0.1", port))
+    print("ACCEPT", flush=True)
+    for spec in specs:
+        cert, _, ca = spec.partition(":")
+        serve(listener.accept()[0], context_of(cert, ca))
+
+
+def intolerant(port, what):
+    """Closes without a word when the ClientHello has what it does not know: TLS 1.3, a session ticket, GREASE."""
+    listener = socket.create_server(("127.0.0.1", port))
+    print("ACCEPT", flush=True)
+    while True:
+        plain = listener.accept()[0]
+        suites, found = extensions(plain.recv(65536, socket.MSG_PEEK))
+        offends = {"version": b"\x03\x04" in found.get(43, b""), "ticket": 35 in found, "grease": 0x1A1A in suites}
+        if offends[what]:
+            read_some(plain)
+            plain.close()
+        else:
+            serve(plain, context_of("server-ec"))
+
+
 # --- clients ---
 
 def connect(port):
@@ -302,6 +363,58 @@ def postgres_client(port, wish):
         secure.close()
     else:
         print(f"server does not support SSL, but SSL was {wish}d")
+        plain.close()
+
+
+def hello_of(context):
+    """The ClientHello that Python would send, and where it goes on from there."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = context.wrap_bio(incoming, outgoing, server_hostname="tls-server.local")
+    try:
+        session.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()
+
+
+def careless(port, context):
+    """One request, without a look at the certificate."""
+    with context.wrap_socket(connect(port), server_hostname="tls-server.local") as secure:
+        secure.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        while secure.recv(65536):
+            pass
+
+
+def careless_context():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def greased(port, how):
+    """A client whose offer has one GREASE cipher suite (`with`), or the same client without it."""
+    if how == "without":
+        careless(port, careless_context())
+        return
+    hello = hello_of(careless_context())
+    at = 5 + 4 + 2 + 32
+    at += 1 + hello[at]
+    suites = struct.unpack_from(">H", hello, at)[0]
+    body = hello[9:at] + struct.pack(">HH", suites + 2, 0x1A1A) + hello[at + 2:]
+    plain = connect(port)
+    plain.sendall(hello[:3] + struct.pack(">HI", len(body) + 4, 1 << 24 | len(body)) + body)
+    read_some(plain)
+    plain.close()
+
+
+def same_hello_twice(port):
+    """Two connections that begin with the same bytes; leaves after the server's answer."""
+    hello = hello_of(careless_context())
+    for _ in range(2):
+        plain = connect(port)
+        plain.sendall(hello)
+        read_some(plain)
         plain.close()
 
 

@@ -61,6 +61,7 @@ CERTIFICATES = {
     "server-expired": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER, RSA, EXPIRED, []),
     "server-not-yet": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER, RSA, NOT_YET, []),
     "server-self-signed": (f"{LAB}/CN=tls-server.local", None, SERVER.replace(AKI, ""), RSA, VALID, []),
+    "server-inspected": ("/O=mitmproxy (test only)/CN=tls-server.local", None, SERVER.replace(AKI, ""), RSA, VALID, []),
     "server-client-eku": (f"{LAB}/CN=tls-server.local", "intermediate",
                           SERVER.replace("serverAuth", "clientAuth"), RSA, VALID, []),
     "server-rsa1024": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER, RSA1024, VALID, []),
@@ -129,6 +130,10 @@ def make(folder):
                      "-startdate", start, "-enddate", end, "-extfile", f"{name}.ext", "-in", f"{name}.csr",
                      "-out", f"{name}.pem"])
     revocation(folder)
+    bundle(folder, "server-chain.pem", "server.pem", "intermediate.pem")
+    bundle(folder, "server-chain.key", "server.key")
+    # A chain that no first window holds.
+    bundle(folder, "long-chain.pem", *["intermediate.pem", "root.pem", "client-ca.pem", "other-ca.pem"] * 5)
 
 
 def revocation(folder):
@@ -145,12 +150,18 @@ def revocation(folder):
             crls += crl.read()
     with open(os.path.join(folder, "crls.pem"), "wb") as out:
         out.write(crls)
-    with open(os.path.join(folder, "client-ca-and-crl.pem"), "wb") as out:
-        for part in ("client-ca.pem", "client-ca.crl"):
-            out.write(open(os.path.join(folder, part), "rb").read())
+    bundle(folder, "client-ca-and-crl.pem", "client-ca.pem", "client-ca.crl")
     run(folder, ["openssl", "ocsp", "-index", "index.txt", "-CA", "intermediate.pem", "-rsigner", "intermediate.pem", "-rkey",
                  "intermediate.key", "-issuer", "intermediate.pem", "-cert", "server.pem", "-ndays", "3650", "-no_nonce",
                  "-respout", "staple.der"])
+
+
+def bundle(folder, name, *parts):
+    """One file of several."""
+    with open(os.path.join(folder, name), "wb") as out:
+        for part in parts:
+            with open(os.path.join(folder, part), "rb") as one:
+                out.write(one.read())
 
 
 def run(folder, command):

@@ -15,8 +15,8 @@ from . import wire
 class Relay:
     """Listens on a loopback port, forwards to `target`, and collects a `Conversation` for each connection."""
 
-    def __init__(self, name, target, mss=1460, ip6=False, sport=8443, isn=None, start=wire.START_NS):
-        self.start = start
+    def __init__(self, name, target, mss=1460, ip6=False, sport=8443, isn=None, start=wire.START_NS, ends=()):
+        self.start, self.ends = start, ends
         self.name, self.target, self.mss, self.sport, self.isn = name, target, mss, sport, isn
         self.addresses = (wire.CLIENT6, wire.SERVER6) if ip6 else (wire.CLIENT4, wire.SERVER4)
         self.conversations, self.threads = [], []
@@ -37,12 +37,14 @@ class Relay:
                 return
             if self.origin is None:
                 self.origin = time.monotonic_ns()
-            talk = wire.Conversation(self.name, *self.addresses, 50001 + len(self.conversations), self.sport, self.mss,
-                                     self.isn)
+            number = len(self.conversations)
+            own = self.ends[number] if number < len(self.ends) else {}
+            ends = own.get("client", self.addresses[0]), own.get("server", self.addresses[1])
+            talk = wire.Conversation(self.name, *ends, 50001 + number, self.sport, self.mss, self.isn)
             self.conversations.append(talk)
             thread = threading.Thread(target=self._carry, args=(client, talk), daemon=True)
-            self.threads.append(thread)
             thread.start()
+            self.threads.append(thread)
 
     def _carry(self, client, talk):
         talk.syn(self.now())

@@ -38,6 +38,17 @@ def with_payload(packet, data, shift=0):
     return wire.ip_packet(source, target, 6, segment, (ident + 0x4000) & 0xFFFF)
 
 
+def rewritten(packet, side, client, port):
+    """The same IPv4 segment with another address and port of the client, checksums right again."""
+    at, (begin, flags) = (packet[0] & 15) * 4, header(packet)
+    source, target = ".".join(map(str, packet[12:16])), ".".join(map(str, packet[16:20]))
+    sport, dport, seq, ack = struct.unpack_from(">HHII", packet, at)
+    source, sport, target, dport = (client, port, target, dport) if side == "client" else (source, sport, client, port)
+    window = struct.unpack_from(">H", packet, at + 14)[0]
+    segment = wire.tcp_segment(source, target, sport, dport, seq, ack, flags, packet[begin:], packet[at + 20:begin], window)
+    return wire.ip_packet(source, target, 6, segment, struct.unpack_from(">H", packet, 4)[0])
+
+
 def data_frames(packets, side):
     """Indices of the packets of `side` that carry data."""
     return [at for at, (_, packet, sender) in enumerate(packets) if sender == side and payload(packet)]
