@@ -313,8 +313,10 @@ fn inspected(m: &Memory, _: &Policy) -> Vec<Hit> {
     let mut out = Vec::new();
     for (name, n) in m.names() {
         let Some((s, vendor)) = n.shown.iter().find_map(|s| Some((s, inspector(&s.leaf)?))) else { continue };
-        // A maker's own site has its name in the issuer by right.
-        let own = text::escape_bytes(name).to_ascii_lowercase().contains(&vendor.to_ascii_lowercase().replace(' ', ""));
+        // A maker's own site, and a device's own certificate, have its name in the issuer by right.
+        let word = vendor.to_ascii_lowercase();
+        let own = text::escape_bytes(name).to_ascii_lowercase().contains(&word.replace(' ', ""))
+            || s.leaf.subject.to_ascii_lowercase().contains(&word);
         if own {
             continue;
         }
@@ -542,6 +544,10 @@ mod tests {
         let x = found.iter().find(|x| x.code == "inspection-proxy-suspected").expect("told");
         assert!(x.detail.contains("In flow #2 the same name has"), "{}", x.detail);
         assert!(!codes(&whole(vec![shows(other(8))])).contains(&"inspection-proxy-suspected"));
+        // The certificate of such a device itself.
+        let device =
+            Certificate { subject: "CN=FGT60E,O=Fortinet".into(), issuer: "CN=support,O=Fortinet".into(), ..other(8) };
+        assert!(!codes(&whole(vec![shows(device)])).contains(&"inspection-proxy-suspected"));
         // The maker's own site.
         let mut own = shows(cert);
         let name = Some(vec![Box::from(&b"www.zscaler.com"[..])]);

@@ -444,6 +444,15 @@ fn nagle(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     f.client_hello.as_ref()?;
     let (role, p) = pause(f, |p| p.held)?;
     let path = server_path(f).saturating_add(client_path(f));
+    // What comes behind its flight is no part of it.
+    let end = match role {
+        Role::Server => [flight_end(f), f.of(role).after_ccs],
+        Role::Client => [f.of(role).finished_sized, f.of(role).after_ccs],
+    };
+    let end = end.into_iter().flatten().max_by_key(|m| m.frame);
+    if end.is_none_or(|m| p.mark.frame > m.frame) {
+        return None;
+    }
     // Without the opening, the acknowledgement may simply have come from far away.
     if f.tcp.opened_at.is_none() || p.us < path.saturating_add(BEYOND_PATH_US) {
         return None;

@@ -240,7 +240,8 @@ pub(super) fn whole(flows: Vec<FlowFacts>) -> Vec<Finding> {
     let mut memory = Memory::default();
     for (mut f, id) in flows.into_iter().zip(1..) {
         f.id = id;
-        f.last.time.0 = f.first.time.0 + i64::try_from(id).expect("small");
+        f.first.time.0 += i64::try_from(id).expect("small") * 1000;
+        f.last.time.0 = f.first.time.0 + 1;
         f.client_hello.as_mut().expect("there").message.random = [u8::try_from(id).expect("few"); 32];
         f.siblings = memory.recall(&f);
         let d = told(&f);

@@ -320,7 +320,8 @@ impl Memory {
             let only = self.lengths.entry(leaf.der_len, || Some(leaf.sha256));
             *only = only.filter(|sha| *sha == leaf.sha256);
         }
-        if is_new && !leaf.serial.is_empty() {
+        // Who issues to himself alone may number as he likes.
+        if is_new && !leaf.serial.is_empty() && !leaf.is_self_issued {
             let (sha, id) = *self.serials.entry((leaf.issuer.clone(), leaf.serial.clone()), || (leaf.sha256, f.id));
             let other = self.certificates.get(&sha).filter(|_| sha != leaf.sha256).map(|k| k.leaf.clone());
             if let Some(other) = other {
@@ -380,11 +381,16 @@ impl Pair {
     }
 
     fn count_failure(&mut self, s: &Sibling) {
+        // One that began before the last had ended is no second attempt.
+        if self.run.cause == s.cause && self.run.flows.count > 0 && s.first < self.run.ended {
+            return;
+        }
         if self.run.cause != s.cause || self.run.flows.count == 0 {
             self.run = Run { cause: s.cause, since: s.first, ..Run::default() };
         }
         self.run.flows.add(s.id);
         self.run.until = self.run.until.max(s.first);
+        self.run.ended = self.run.ended.max(s.last);
         if self.run.flows.count > self.longest.flows.count {
             self.longest.clone_from(&self.run);
         }

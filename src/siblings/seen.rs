@@ -112,6 +112,8 @@ pub struct Run {
     pub since: Timestamp,
     /// When the last of them began.
     pub until: Timestamp,
+    /// When the last of them ended.
+    pub ended: Timestamp,
 }
 
 /// A client's address and a server.
