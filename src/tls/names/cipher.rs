@@ -4,6 +4,8 @@
 mod explain;
 mod parse;
 
+use std::sync::LazyLock;
+
 use super::cipher_table::{SUITES, UNREGISTERED};
 use super::{Entry, is_grease, registry_methods};
 
@@ -235,7 +237,11 @@ impl CipherSuite {
         if suite.is_signal() {
             return None;
         }
-        parse::parse(suite.name()?)
+        // Every hello asks this of dozens of suites: each name is read once.
+        static READ: LazyLock<Vec<Option<SuiteAttributes>>> =
+            LazyLock::new(|| SUITES.iter().map(|s| parse::parse(s.name)).collect());
+        let at = SUITES.binary_search_by_key(&suite.0, |s| s.id).ok()?;
+        READ.get(at).copied().flatten()
     }
 
     /// No encryption.
