@@ -182,6 +182,10 @@ fn plain_http(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let tls_port = TLS_PORTS.contains(&to.port);
     let end = f.tcp.fin[server].or(f.tcp.rst[server]);
     match start(f, server) {
+        Some((Start::Not(Plain::HttpsWanted), at)) => {
+            let said = format!("The server answered in frame {} with a plain HTTP 400 that asks for HTTPS.", at.frame);
+            Some(hit(said).at(at))
+        }
         // nginx, Apache and Go answer with 400 in plain text; on a port for TLS that is what it means.
         Some((Start::Not(Plain::HttpResponse(_)), at)) if tls_port && !served(f, server) => Some(
             hit(format!(
@@ -389,6 +393,9 @@ mod tests {
         assert_eq!(d.findings[0].confidence, Confidence::Certain);
         assert_ne!(told(&fin(plain(Plain::HttpRequest), Side::B)).findings[0].confidence, Confidence::Certain);
         // Plain HTTP that is served is nobody's fault.
+        let d = told(&fin(answered(plain(Plain::HttpRequest), Start::Not(Plain::HttpsWanted)), Side::B));
+        assert_eq!(d.cause, Some("plaintext-http-to-tls-port"));
+        assert_eq!(d.findings[0].confidence, Confidence::Certain);
         let mut f = fin(answered(plain(Plain::HttpRequest), Start::Not(Plain::HttpResponse(400))), Side::B);
         f.ends.b.port = 80;
         assert!(told(&f).findings.is_empty());

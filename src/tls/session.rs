@@ -266,7 +266,7 @@ impl Session {
             Verdict::Tls => Start::Tls,
             Verdict::Ssl2 => Start::Ssl2,
             _ if lost && peer_is_tls => Start::Tls,
-            Verdict::Not(plain) => Start::Not(plain),
+            Verdict::Not(plain) => Start::Not(plain.in_view_of(p.bytes)),
             Verdict::Unsure => Start::Not(Plain::Binary),
         };
         let mark = d

@@ -9,6 +9,8 @@ pub enum Plain {
     Connect,
     /// An HTTP/1 status line, with its status (0: none that can be read).
     HttpResponse(u16),
+    /// An HTTP/1 answer in plain text of a server that speaks TLS on this port and says so.
+    HttpsWanted,
     /// HTTP/2 frames sent by a server (a SETTINGS frame first).
     Http2,
     /// SSH's identification string (RFC 4253, section 4.2).
@@ -51,7 +53,27 @@ const PROXY_2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Longest PROXY header of version 1, with its line end.
 const PROXY_1_BYTES: usize = 107;
 
+/// What nginx, Go and Apache answer to plain HTTP on a port for HTTPS.
+const HTTPS_WANTED: [&[u8]; 3] = [
+    b"plain HTTP request was sent to HTTPS port",
+    b"sent an HTTP request to an HTTPS server",
+    b"speaking plain HTTP to an SSL-enabled server port",
+];
+
+/// Bytes of an answer that are searched for what it wants.
+const ANSWER_BYTES: usize = 2048;
+
 impl Plain {
+    /// The same with what the first segment says behind its first bytes.
+    pub fn in_view_of(self, segment: &[u8]) -> Self {
+        let answer = segment.get(..ANSWER_BYTES).unwrap_or(segment);
+        let says = |phrase: &&[u8]| answer.windows(phrase.len()).any(|w| w == *phrase);
+        match self {
+            Self::HttpResponse(400) if HTTPS_WANTED.iter().any(says) => Self::HttpsWanted,
+            _ => self,
+        }
+    }
+
     /// From the first bytes of a stream.
     pub fn of(first: &[u8]) -> Self {
         let begins = |p: &[u8]| first.len() >= p.len() && first.starts_with(p);
@@ -94,6 +116,7 @@ impl Plain {
             Self::HttpRequest => "a plain HTTP request",
             Self::Connect => "a CONNECT request for an HTTP proxy",
             Self::HttpResponse(_) => "a plain HTTP response",
+            Self::HttpsWanted => "a plain HTTP response that asks for HTTPS",
             Self::Http2 => "plain HTTP/2 frames",
             Self::Ssh => "an SSH banner",
             Self::MailGreeting => "a plain-text greeting (SMTP, FTP, POP3 or IMAP)",
@@ -155,6 +178,18 @@ mod tests {
         ] {
             assert_eq!(Plain::of(bytes), want);
         }
+    }
+
+    /// Bodies as nginx 1.22 and Go's net/http send them.
+    #[test]
+    fn an_answer_may_ask_for_https() {
+        let nginx = b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\n<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title>";
+        let go = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+        for answer in [&nginx[..], go] {
+            assert_eq!(Plain::of(answer).in_view_of(answer), Plain::HttpsWanted);
+        }
+        let other = b"HTTP/1.1 400 Bad Request\r\n\r\nno such field";
+        assert_eq!(Plain::of(other).in_view_of(other), Plain::HttpResponse(400));
     }
 
     #[test]
