@@ -105,6 +105,16 @@ pub const DECIDED_DELAY_NS: i64 = 400_000_000;
 /// packets, which come at least every two hours unless they are turned off, keep it.
 pub const LIVE_IDLE_COMPLETE_NS: i64 = 7_500_000_000_000;
 
+/// In a live capture: frames of a connection without TLS that are kept.
+pub const PLAIN_FRAMES: u64 = 64;
+
+/// In the UI on a live capture: bytes of frames that are kept, twice, so that flows can be opened; of older ones only what
+/// the list says remains.
+pub const SPOOL_BYTES: u64 = 64 << 20;
+
+/// In the UI on a live capture: flows of the list. The oldest half leaves when it is full.
+pub const LIVE_ROWS: usize = 100_000;
+
 /// Stretches of time with lost packets that are told apart.
 pub const LOSSES: usize = 256;
 

@@ -48,13 +48,13 @@ pub enum Error {
     },
 }
 
-/// Takes every frame before it is analysed.
+/// Takes every frame when it was analysed.
 pub trait Sink: Send {
-    /// A frame.
+    /// A frame, and the flow whose handshake it belongs to (see [`Analyzer::wanted`]).
     ///
     /// # Errors
     /// When it cannot be kept.
-    fn frame(&mut self, frame: &Frame<'_>) -> io::Result<()>;
+    fn frame(&mut self, frame: &Frame<'_>, wanted: Option<u64>) -> io::Result<()>;
 
     /// Nothing comes just now: what was gathered can be handed on.
     ///
@@ -158,11 +158,12 @@ impl Session {
                 self.seen(latest);
                 return Ok(n);
             };
-            for s in &mut self.sinks {
-                s.frame(&frame).map_err(|e| keep_error(s.as_ref(), e))?;
-            }
             latest = frame.time.or(latest);
             self.analyzer.push(&frame);
+            let wanted = self.analyzer.wanted();
+            for s in &mut self.sinks {
+                s.frame(&frame, wanted).map_err(|e| keep_error(s.as_ref(), e))?;
+            }
         }
         self.seen(latest);
         Ok(FRAMES)
@@ -271,7 +272,7 @@ impl Keeper {
 }
 
 impl Sink for Keeper {
-    fn frame(&mut self, frame: &Frame<'_>) -> io::Result<()> {
+    fn frame(&mut self, frame: &Frame<'_>, _: Option<u64>) -> io::Result<()> {
         let Some(scribe) = self.scribe.as_mut() else { return Ok(()) };
         self.buffer.clear();
         let new = self.blocks.frame(frame, &mut self.buffer);

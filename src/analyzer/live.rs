@@ -99,6 +99,12 @@ impl Analyzer {
         out
     }
 
+    /// For a live source: the flow that the last frame belongs to, as long as its handshake can still be explained by frames:
+    /// those of the data behind it are not worth keeping.
+    pub fn wanted(&self) -> Option<u64> {
+        self.wanted
+    }
+
     /// Looks at the flow that is idle longest and reports it when its time is over; false when none can be near it.
     fn time_out(&mut self) -> bool {
         let Some((i, idle)) = self.table.idle(self.now, 0).filter(|(_, idle)| *idle > limits::IDLE_NS) else {

@@ -105,6 +105,8 @@ pub struct Analyzer {
     memory: Memory,
     /// What is true of flows of the inputs before, together.
     findings: Vec<Finding>,
+    /// See [`Analyzer::wanted`].
+    wanted: Option<u64>,
 }
 
 impl Analyzer {
@@ -135,6 +137,7 @@ impl Analyzer {
             before: None,
             memory: Memory::default(),
             findings: Vec::new(),
+            wanted: None,
         }
     }
 
@@ -162,6 +165,7 @@ impl Analyzer {
             let back_ns = before.0.saturating_sub(time.0);
             self.memory.clock_back(ClockJump { source: self.source.unwrap_or(0), frame: frame.no, back_ns, count: 1 });
         }
+        self.wanted = None;
         let mut decoder = std::mem::take(&mut self.decoder);
         match decoder.decode(frame) {
             Packet::Tcp(segment) => {
@@ -344,8 +348,11 @@ impl Analyzer {
         let after = flow.pending_bytes();
         self.speeches = self.speeches.saturating_add(usize::from(!spoke && flow.has_speech()));
         let closed = flow.is_closed();
-        if self.options.live && flow.becomes_decided() {
-            self.decided.push(mark.time, i, flow.id);
+        if self.options.live {
+            if flow.becomes_decided() {
+                self.decided.push(mark.time, i, flow.id);
+            }
+            self.wanted = flow.is_wanted().then_some(flow.id);
         }
         self.pending = self.pending.saturating_sub(before).saturating_add(after);
         if closed {

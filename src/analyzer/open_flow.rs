@@ -147,6 +147,15 @@ impl OpenFlow {
         self.decided
     }
 
+    /// Its frames still say something about its handshake.
+    pub(crate) fn is_wanted(&self) -> bool {
+        match &self.speech {
+            _ if self.parked => false,
+            Some(s) if !self.not_tls => !s.facts.is_complete() || s.facts.shapes.len() < limits::SHAPES_PER_FLOW,
+            _ => self.conn.facts.packets.iter().sum::<u64>() <= limits::PLAIN_FRAMES,
+        }
+    }
+
     /// What is known of it while it goes on.
     pub(crate) fn as_it_stands(&self) -> Option<FlowFacts> {
         let mut facts = self.speech.as_ref()?.facts.clone();

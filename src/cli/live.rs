@@ -70,8 +70,18 @@ impl Prepared {
         }
     }
 
-    /// Begins to read.
-    pub(super) fn session(self, options: Options) -> Session {
+    /// What the screen calls it.
+    fn name(&self) -> String {
+        match &self.source {
+            Source::Interface(c) => c.info().path.clone(),
+            Source::Stdin => "-".into(),
+            Source::Follow(_, name) => name.clone(),
+        }
+    }
+
+    /// Begins to read; frames go to `sink` too.
+    pub(super) fn session(mut self, options: Options, sink: Option<Box<dyn Sink>>) -> Session {
+        self.sinks.extend(sink);
         let source: Box<dyn Live> = match self.source {
             Source::Interface(c) => c,
             Source::Stdin => Box::new(Stream::start(io::stdin(), "-")),
@@ -83,8 +93,43 @@ impl Prepared {
 
 /// Runs it; gives the exit code.
 pub(super) fn run(args: &LiveArgs, global: &Global) -> u8 {
+    if args.format.is_none() && args.output.is_none() && args.fail_on.is_none() && io::stdout().is_terminal() {
+        return show(args, global);
+    }
     let to = args.output.as_ref().map_or_else(|| "standard output".to_owned(), |p| p.display().to_string());
     verdict(write(args, global), &to)
+}
+
+/// In the UI.
+fn show(args: &LiveArgs, global: &Global) -> u8 {
+    let policy = match args.trust.add_to(Policy::default()) {
+        Ok(policy) => policy,
+        Err(e) => {
+            complain(&e);
+            return super::USAGE;
+        }
+    };
+    let options = Options { policy, ..Options::default() };
+    let prepared = match Prepared::open(args) {
+        Ok(p) => p,
+        Err(e) => {
+            complain(&e);
+            return DAMAGED;
+        }
+    };
+    let needs = Needs { terminal: true, receive_only: prepared.receive_only(), ..Needs::default() };
+    let (name, stop) = (prepared.name(), prepared.stop.clone());
+    let again = options.clone();
+    let begin = |sink| prepared.session(again, Some(sink));
+    let shown = crate::tui::run_live(&name, options, || confine(needs, global), begin);
+    stop.store(true, Ordering::Relaxed);
+    match shown {
+        Ok(()) => OK,
+        Err(e) => {
+            complain(&e.to_string());
+            DAMAGED
+        }
+    }
 }
 
 fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
@@ -114,7 +159,7 @@ fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
         return Ok(DAMAGED);
     }
     let stop = prepared.stop.clone();
-    let session = prepared.session(Options { policy, ..Options::default() });
+    let session = prepared.session(Options { policy, ..Options::default() }, None);
     let mut writer = (format.make)(&mut output, &options);
     writer.begin()?;
     let why = watch(session, writer.as_mut(), &signals, &stop, args, global)?;

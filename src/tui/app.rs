@@ -4,6 +4,7 @@ use ratatui::layout::{Position, Rect};
 use tui_input::Input;
 
 use crate::analyzer::FlowRef;
+use crate::limits;
 
 use super::explain::{self, Text};
 use super::flow_view::{FlowView, Open, Opening};
@@ -116,6 +117,8 @@ pub(crate) struct App {
     pub(crate) message: Option<Message>,
     pub(crate) progress: Progress,
     pub(crate) end: Option<End>,
+    /// New flows of a live capture wait here while the view is frozen.
+    pub(crate) frozen: Option<Vec<Row>>,
     /// Lines of the Why pane; percent of the width for the ladder, of the height for the fields.
     pub(crate) why_height: u16,
     /// Its height was set by hand.
@@ -148,6 +151,7 @@ impl App {
             message: None,
             progress: Progress::default(),
             end: None,
+            frozen: None,
             why_height: if size.1 >= 40 { 13 } else { 9 },
             why_by_hand: false,
             ladder_share: 54,
@@ -164,7 +168,14 @@ impl App {
         match news {
             News::Rows(rows, progress) => {
                 self.progress = progress;
-                self.list.add(rows);
+                match self.frozen.as_mut() {
+                    Some(waiting) => {
+                        waiting.extend(rows);
+                        let over = waiting.len().saturating_sub(limits::LIVE_ROWS);
+                        waiting.drain(..over);
+                    }
+                    None => self.add(rows),
+                }
             }
             News::Loaded(end) => self.end = Some(*end),
             News::Compared(a, b, found) => {
@@ -187,6 +198,28 @@ impl App {
             }
         }
         self.settle();
+    }
+
+    fn add(&mut self, rows: Vec<Row>) {
+        self.list.add(rows);
+        if self.is_live() {
+            // Whoever looks at the first flow of a live list goes on looking at that one.
+            self.list.hold();
+            self.list.forget_oldest(limits::LIVE_ROWS);
+        }
+    }
+
+    /// What is shown is a live capture.
+    pub(crate) fn is_live(&self) -> bool {
+        self.progress.live.is_some()
+    }
+
+    /// Freezes the view of a live capture, or lets in what came meanwhile.
+    pub(crate) fn freeze(&mut self) {
+        match self.frozen.take() {
+            Some(waiting) => self.add(waiting),
+            None => self.frozen = Some(Vec::new()),
+        }
     }
 
     /// Where a flow of the list is in the capture.

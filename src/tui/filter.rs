@@ -448,6 +448,7 @@ mod tests {
             findings: Box::new([]),
             certificates: Box::new([]),
             hello: None,
+            is_open: false,
         }
     }
 

@@ -6,16 +6,25 @@ use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::capture::{self, CaptureFile, Opened};
+use crate::capture::{self, Opened, Source};
 use crate::text;
 
 use super::Error;
 
+/// Where the bytes are.
+#[derive(Clone, Debug)]
+enum Kept {
+    /// In the file; of what is no file (standard input, a pipe) what was read so far.
+    File(Arc<Mutex<File>>),
+    /// Frames of a live capture.
+    #[cfg(target_os = "linux")]
+    Live(super::spool::Spool),
+}
+
 /// An input that was opened once and can be read again and again, also when no file can be opened any more.
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
-    /// The file; of what is no file (standard input, a pipe) what was read so far.
-    kept: Arc<Mutex<File>>,
+    kept: Kept,
     /// As it was given.
     path: String,
     /// Its length, when it is a file.
@@ -32,25 +41,36 @@ impl Input {
         let opened = Opened::new(&path)?;
         match opened.into_file() {
             Ok((file, total)) => {
-                let input = Self { kept: Arc::new(Mutex::new(file)), path: name, total: Some(total) };
-                let first = input.reader();
-                Ok((input, first))
+                let kept = Arc::new(Mutex::new(file));
+                let first = reader(kept.clone(), &name, Some(total));
+                Ok((Self { kept: Kept::File(kept), path: name, total: Some(total) }, first))
             }
             Err(stream) => {
                 let kept = Arc::new(Mutex::new(tempfile::tempfile().map_err(Error::Spool)?));
                 let first = stream.through(|from| Box::new(Tee { from, to: kept.clone() }));
-                Ok((Self { kept, path: name, total: None }, first))
+                Ok((Self { kept: Kept::File(kept), path: name, total: None }, first))
             }
         }
     }
 
-    fn reader(&self) -> Opened {
-        Opened::of(Box::new(Again { spool: self.kept.clone(), at: 0 }), &self.path, self.total)
+    /// A live capture of which this keeps frames.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn live(name: &str, spool: super::spool::Spool) -> Self {
+        Self { kept: Kept::Live(spool), path: name.to_owned(), total: None }
+    }
+
+    /// It is a live capture.
+    pub(crate) fn is_live(&self) -> bool {
+        !matches!(self.kept, Kept::File(_))
     }
 
     /// Opens it once more, from its beginning.
-    pub(crate) fn again(&self) -> Result<CaptureFile, capture::Error> {
-        self.reader().begin()
+    pub(crate) fn again(&self) -> Result<Box<dyn Source>, capture::Error> {
+        Ok(match &self.kept {
+            Kept::File(kept) => Box::new(reader(kept.clone(), &self.path, self.total).begin()?),
+            #[cfg(target_os = "linux")]
+            Kept::Live(spool) => Box::new(spool.again()?),
+        })
     }
 
     /// Its name on the screen.
@@ -61,6 +81,11 @@ impl Input {
         let name = Path::new(&self.path).file_name().unwrap_or(self.path.as_ref());
         text::escape(&name.to_string_lossy()).into_owned()
     }
+}
+
+/// A reader of its own of what is kept.
+fn reader(kept: Arc<Mutex<File>>, path: &str, total: Option<u64>) -> Opened {
+    Opened::of(Box::new(Again { spool: kept, at: 0 }), path, total)
 }
 
 /// Reads a stream and keeps what was read.

@@ -1,6 +1,7 @@
 //! The list of flows: which of them show, in what order, and where the cursor is.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use tui_input::Input;
 
@@ -73,6 +74,17 @@ pub(crate) struct Counts {
     pub(crate) good: usize,
 }
 
+impl Counts {
+    fn of(&mut self, m: Mark) -> &mut usize {
+        match m {
+            Mark::Failed => &mut self.failed,
+            Mark::Warning => &mut self.warning,
+            Mark::Unknown => &mut self.unknown,
+            Mark::Good => &mut self.good,
+        }
+    }
+}
+
 /// The list.
 #[derive(Debug)]
 pub(crate) struct List {
@@ -108,6 +120,8 @@ pub(crate) struct List {
     pub(crate) filtering: u64,
     /// What flows know of each other.
     kin: Kin,
+    /// Flows of a live capture that are still open, by id: their rows come once more.
+    open: HashMap<u64, usize, foldhash::fast::RandomState>,
 }
 
 /// Widest texts of the columns that adapt.
@@ -144,13 +158,15 @@ impl Default for List {
             stale: false,
             filtering: 0,
             kin: Kin::default(),
+            open: HashMap::default(),
         }
     }
 }
 
 impl List {
     /// More flows. Those that show are merged into the order, so that a batch costs no new sort of everything.
-    pub(crate) fn add(&mut self, new: Vec<Row>) {
+    pub(crate) fn add(&mut self, mut new: Vec<Row>) {
+        self.replace(&mut new);
         if new.is_empty() {
             return;
         }
@@ -163,6 +179,9 @@ impl List {
         let mut fresh: Vec<u32> = (from..self.rows.len()).filter_map(|i| u32::try_from(i).ok()).collect();
         for i in &fresh {
             self.kin.add(*i, &self.rows);
+            if let Some(r) = self.rows.get(*i as usize).filter(|r| r.is_open) {
+                self.open.insert(r.id, *i as usize);
+            }
         }
         fresh.sort_by(|a, b| self.order(*a, *b));
         let shown = self.that_show(&fresh);
@@ -170,6 +189,47 @@ impl List {
         self.sorted = merge(old, fresh, |a, b| self.order(a, b));
         self.view = merge(old_view, shown, |a, b| self.order(a, b));
         self.stay_at(if self.moved { here } else { None });
+    }
+
+    /// Puts flows that were told while they were open into the places of their rows, and takes them out of `new`.
+    fn replace(&mut self, new: &mut Vec<Row>) {
+        if self.open.is_empty() {
+            return;
+        }
+        let before = new.len();
+        let (again, fresh): (Vec<Row>, Vec<Row>) =
+            std::mem::take(new).into_iter().partition(|r| self.open.contains_key(&r.id));
+        *new = fresh;
+        for r in again {
+            let Some(i) = self.open.remove(&r.id) else { continue };
+            self.measure(&r);
+            let Some(old) = self.rows.get_mut(i) else { continue };
+            let old = std::mem::replace(old, r);
+            *self.counts.of(old.mark()) -= 1;
+            if let Ok(i) = u32::try_from(i) {
+                self.kin.add(i, &self.rows);
+            }
+        }
+        if new.len() < before {
+            self.filtering = self.filtering.wrapping_add(1);
+            self.sort_by(self.sort, self.reverse);
+        }
+    }
+
+    /// Where there are more flows than `most`, the oldest half leaves: a live capture may go on for ever.
+    pub(crate) fn forget_oldest(&mut self, most: usize) {
+        if self.rows.len() <= most {
+            return;
+        }
+        let here = self.selected().map(|r| r.id);
+        self.rows.drain(..self.rows.len() / 2);
+        (self.sorted, self.view) = (Vec::new(), Vec::new());
+        (self.counts, self.kin, self.open) = (Counts::default(), Kin::default(), HashMap::default());
+        self.filtering = self.filtering.wrapping_add(1);
+        let left = std::mem::take(&mut self.rows);
+        self.add(left);
+        let at = here.and_then(|id| self.rows.iter().position(|r| r.id == id));
+        self.stay_at(if self.moved { at } else { None });
     }
 
     fn measure(&mut self, r: &Row) {
@@ -181,13 +241,7 @@ impl List {
         w.result = w.result.max(r.result().len());
         w.mtls = w.mtls.max(super::chrome::width(r.mtls.name()));
         w.id = w.id.max(r.id);
-        let n = match r.mark() {
-            Mark::Failed => &mut self.counts.failed,
-            Mark::Warning => &mut self.counts.warning,
-            Mark::Unknown => &mut self.counts.unknown,
-            Mark::Good => &mut self.counts.good,
-        };
-        *n += 1;
+        *self.counts.of(r.mark()) += 1;
     }
 
     fn shows(&self, r: &Row, scratch: &mut Scratch) -> bool {
@@ -263,6 +317,11 @@ impl List {
         if std::mem::take(&mut self.stale) {
             self.refresh();
         }
+    }
+
+    /// From now on new flows do not move the cursor to another one.
+    pub(crate) fn hold(&mut self) {
+        self.moved |= !self.view.is_empty();
     }
 
     /// Moves the cursor.

@@ -26,6 +26,8 @@ mod pane;
 mod popup;
 mod row;
 mod select;
+#[cfg(target_os = "linux")]
+mod spool;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -113,45 +115,106 @@ const ALIVE: Duration = Duration::from_millis(600);
 /// # Errors
 /// See [`Error`]; those about the input and the arguments come before the terminal is touched.
 pub fn run(options: TuiOptions, confine: impl FnOnce() -> Result<(), String>) -> Result<(), Error> {
-    if let Err(e) = filter::Filter::parse(&options.filter) {
+    check(&options.filter)?;
+    let (input, opened) = Input::open(options.path)?;
+    let ready = Ready::new(confine)?;
+    let file = opened.begin()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let analyzer = options.analyzer.clone();
+    let load = |stop: &Arc<AtomicBool>| worker::load(file, analyzer, stop.clone());
+    ready.show(input, options.analyzer, options.filter, stop, load)
+}
+
+/// Shows a live capture until the user quits or the terminal goes away. `name` says of what; `begin` starts the capture,
+/// whose frames go to the given sink too, and is called after `confine`. Gives what the capture ended with.
+///
+/// # Errors
+/// See [`Error`].
+#[cfg(target_os = "linux")]
+pub fn run_live(
+    name: &str,
+    options: analyzer::Options,
+    confine: impl FnOnce() -> Result<(), String>,
+    begin: impl FnOnce(Box<dyn crate::live::Sink>) -> crate::live::Session,
+) -> Result<(), Error> {
+    check("")?;
+    let spool = spool::Spool::new().map_err(Error::Spool)?;
+    let ready = Ready::new(confine)?;
+    let session = begin(spool.sink());
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut watcher = None;
+    let shown = ready.show(Input::live(name, spool), options, String::new(), stop, |stop| {
+        let (rows, thread) = worker::watch(session, stop.clone());
+        watcher = Some(thread);
+        rows
+    });
+    // What is kept of the packets is whole when the thread has ended.
+    if let Some(thread) = watcher {
+        let _ = thread.join();
+    }
+    shown
+}
+
+/// What must hold before anything is opened.
+fn check(filter: &str) -> Result<(), Error> {
+    if let Err(e) = filter::Filter::parse(filter) {
         return Err(Error::Filter(e));
     }
-    if !io::stdout().is_terminal() {
-        return Err(Error::NoTerminal);
-    }
-    let (input, opened) = Input::open(options.path)?;
-    let signals = Signals::register().map_err(Error::Terminal)?;
-    let scribe = Scribe::start(&Job::Save).map_err(Error::Scribe)?;
-    terminal::prepare().map_err(Error::Terminal)?;
-    confine().map_err(Error::Confine)?;
-    let file = opened.begin()?;
-    terminal::hook_panics();
-    let size = crossterm::terminal::size().map_err(Error::Terminal)?;
-    let mut app = App::new(input.name(), Theme::from_env(), size);
-    app.list.input = tui_input::Input::new(options.filter);
-    app.list.typed();
-    app.settle();
+    if io::stdout().is_terminal() { Ok(()) } else { Err(Error::NoTerminal) }
+}
 
-    let guard = terminal::Guard;
-    terminal::enter().map_err(Error::Terminal)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let rows = worker::load(file, options.analyzer.clone(), stop.clone());
-    let (details, opened) = Details::start(input, options.analyzer);
-    let keys = keys().map_err(Error::Terminal)?;
-    let mut screen = Screen { app, signals, scribe, details, rows, opened, keys };
-    let ended = screen.run();
-    stop.store(true, Ordering::Relaxed);
-    drop(guard);
-    if terminal::has_panicked() {
-        return Err(Error::Panicked);
+/// Everything is open, and the rights to open more are given up.
+struct Ready {
+    signals: Signals,
+    scribe: Scribe,
+}
+
+impl Ready {
+    fn new(confine: impl FnOnce() -> Result<(), String>) -> Result<Self, Error> {
+        let signals = Signals::register().map_err(Error::Terminal)?;
+        let scribe = Scribe::start(&Job::Save).map_err(Error::Scribe)?;
+        terminal::prepare().map_err(Error::Terminal)?;
+        confine().map_err(Error::Confine)?;
+        Ok(Self { signals, scribe })
     }
-    match ended? {
-        Some(signal) => {
-            // Die of it, so that whoever sent it sees that.
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
-            Ok(())
+
+    /// Takes the terminal and shows what `load` gives.
+    fn show(
+        self,
+        input: Input,
+        options: analyzer::Options,
+        filter: String,
+        stop: Arc<AtomicBool>,
+        load: impl FnOnce(&Arc<AtomicBool>) -> Receiver<worker::News>,
+    ) -> Result<(), Error> {
+        terminal::hook_panics();
+        let size = crossterm::terminal::size().map_err(Error::Terminal)?;
+        let mut app = App::new(input.name(), Theme::from_env(), size);
+        app.progress.live = input.is_live().then(worker::Pace::default);
+        app.list.input = tui_input::Input::new(filter);
+        app.list.typed();
+        app.settle();
+
+        let guard = terminal::Guard;
+        terminal::enter().map_err(Error::Terminal)?;
+        let rows = load(&stop);
+        let (details, opened) = Details::start(input, options);
+        let keys = keys().map_err(Error::Terminal)?;
+        let mut screen = Screen { app, signals: self.signals, scribe: self.scribe, details, rows, opened, keys };
+        let ended = screen.run();
+        stop.store(true, Ordering::Relaxed);
+        drop(guard);
+        if terminal::has_panicked() {
+            return Err(Error::Panicked);
         }
-        None => Ok(()),
+        match ended? {
+            Some(signal) => {
+                // Die of it, so that whoever sent it sees that.
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 }
 

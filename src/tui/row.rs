@@ -200,6 +200,8 @@ pub(crate) struct Row {
     pub(crate) certificates: Box<[(Role, Arc<Leaf>)]>,
     /// Hash of the ClientHello's random and session id: the same on two address pairs is one connection.
     pub(crate) hello: Option<u64>,
+    /// It is still open and comes again when it has ended (live captures).
+    pub(crate) is_open: bool,
 }
 
 impl Row {
@@ -257,6 +259,7 @@ impl Row {
                 .as_ref()
                 .filter(|h| !h.message.ssl2_format)
                 .map(|h| foldhash::quality::FixedState::default().hash_one((h.message.random, &h.message.session_id))),
+            is_open: f.is_open,
         }
     }
 
@@ -298,6 +301,9 @@ pub(crate) fn endpoint(e: Endpoint) -> String {
 }
 
 fn note(f: &FlowFacts) -> &'static str {
+    if f.packets_lost {
+        return "The capture lost packets while this handshake went on.";
+    }
     if f.source_damaged && f.cut_by_end {
         return "The capture file is damaged or cut before the handshake was over.";
     }

@@ -47,7 +47,7 @@ fn loaded(names: &[&str], size: (u16, u16)) -> App {
         }
         let (bytes, total) = file.progress();
         let frames = file.info().frames;
-        let p = Progress { bytes, total, frames, decoded, connections, elapsed: Duration::from_secs(1) };
+        let p = Progress { bytes, total, frames, decoded, connections, elapsed: Duration::from_secs(1), live: None };
         app.news(News::Rows(rows, p));
         if n + 1 == names.len() {
             let mut end = End { info: file.info().clone(), ..End::default() };
@@ -318,6 +318,7 @@ fn an_empty_list_says_what_was_read() {
             decoded: 20,
             connections: 2,
             elapsed: Duration::from_secs(1),
+            live: None,
         };
         app.news(News::Rows(Vec::new(), Progress { bytes: 2500, ..p }));
         insta::assert_snapshot!(format!("loading-{}x{}", size.0, size.1), picture(&app));

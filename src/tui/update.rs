@@ -95,12 +95,14 @@ impl App {
         if self.groups.is_some() && !matches!(action, Action::Back | Action::FailedOnly) {
             return self.group_key(action, page);
         }
+        let flowing = self.is_live() && self.loading();
         let l = &mut self.list;
         let before = l.cursor;
         match action {
             Action::Open | Action::Right => return self.open_flow(),
             Action::Back => return self.list_back(),
-            Action::Toggle => return popup::compare::mark(self),
+            Action::Toggle if flowing => return self.freeze(),
+            Action::Toggle | Action::Mark => return popup::compare::mark(self),
             Action::FailedOnly => {
                 l.failed_only = !l.failed_only;
                 l.refresh();

@@ -6,10 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use crossbeam_channel::TrySendError;
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::analyzer::{self, Analyzer, Detail, FlowRef, FlowReport, Options};
 use crate::capture::{self, CaptureFile, Frame, Source, SourceInfo};
+#[cfg(target_os = "linux")]
+use crate::live::Session;
 
 use super::input::Input;
 use super::row::{Row, Shared};
@@ -37,6 +41,17 @@ pub(crate) struct Progress {
     pub(crate) connections: u64,
     /// Time since the loading began.
     pub(crate) elapsed: Duration,
+    /// Of a live capture.
+    pub(crate) live: Option<Pace>,
+}
+
+/// How a live capture goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// Packets in the last second.
+    pub(crate) rate: u64,
+    /// Packets lost by the kernel or the interface.
+    pub(crate) lost: u64,
 }
 
 /// What comes from the threads.
@@ -127,10 +142,88 @@ fn loader(mut file: CaptureFile, options: Options, stop: &AtomicBool, tx: &Sende
     let _ = tx.send(News::Loaded(Box::new(end)));
 }
 
+/// Starts a live capture; the thread has written everything it keeps when it has ended.
+#[cfg(target_os = "linux")]
+pub(crate) fn watch(session: Session, stop: Arc<AtomicBool>) -> (Receiver<News>, thread::JoinHandle<()>) {
+    let (tx, rx) = crossbeam_channel::bounded(BATCHES);
+    (rx, thread::spawn(move || watcher(session, &stop, &tx)))
+}
+
+#[cfg(target_os = "linux")]
+fn watcher(mut session: Session, stop: &AtomicBool, tx: &Sender<News>) {
+    let started = Instant::now();
+    let mut shared = Shared::default();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut told = started;
+    let mut second = (started, 0);
+    let mut pace = Pace::default();
+    let why = loop {
+        if stop.load(Ordering::Relaxed) {
+            break None;
+        }
+        let goes_on = session.turn(TELL);
+        rows.extend(session.take_flows().iter().map(|f| Row::new(f, &mut shared)));
+        rows.extend(session.take_decided().iter().map(|f| Row::new(f, &mut shared)));
+        let now = Instant::now();
+        if rows.len() >= BATCH || now.duration_since(told) >= TELL {
+            told = now;
+            let frames = session.info().frames;
+            let passed = now.duration_since(second.0);
+            if passed >= Duration::from_secs(1) {
+                let new = frames.saturating_sub(second.1) as f64;
+                pace.rate = (new / passed.as_secs_f64()) as u64;
+                second = (now, frames);
+            }
+            pace.lost = session.info().dropped.unwrap_or(0);
+            // A screen that is slow, or stopped, must not hold the capture back: what it did not take goes with the next.
+            match tx.try_send(News::Rows(std::mem::take(&mut rows), live_progress(&session, started, pace))) {
+                Ok(()) => {}
+                Err(TrySendError::Full(News::Rows(back, _))) => rows = back,
+                Err(_) => break None,
+            }
+            let over = rows.len().saturating_sub(crate::limits::LIVE_ROWS);
+            rows.drain(..over);
+        }
+        match goes_on {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(e) => break Some(e),
+        }
+    };
+    let p = live_progress(&session, started, pace);
+    let finished = session.finish(why);
+    rows.extend(finished.flows.iter().map(|f| Row::new(f, &mut shared)));
+    let mut end = End { error: finished.why.map(|e| e.to_string()), ..End::default() };
+    if let Some(s) = finished.sources.first() {
+        end.info = s.info.clone();
+        end.skipped = s.skipped.iter().map(|(k, v)| (*k, *v)).collect();
+        end.evicted = s.evicted;
+    }
+    // Nobody may be there any more.
+    if !stop.load(Ordering::Relaxed) && tx.send(News::Rows(rows, p)).is_ok() {
+        let _ = tx.send(News::Loaded(Box::new(end)));
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn live_progress(session: &Session, started: Instant, pace: Pace) -> Progress {
+    let (decoded, connections) = session.counts();
+    let info = session.info();
+    Progress {
+        bytes: info.bytes,
+        total: None,
+        frames: info.frames,
+        decoded,
+        connections,
+        elapsed: started.elapsed(),
+        live: Some(pace),
+    }
+}
+
 fn progress(file: &CaptureFile, analyzer: &Analyzer, started: Instant) -> Progress {
     let (bytes, total) = file.progress();
     let (decoded, connections) = analyzer.counts();
-    Progress { bytes, total, frames: file.info().frames, decoded, connections, elapsed: started.elapsed() }
+    Progress { bytes, total, frames: file.info().frames, decoded, connections, elapsed: started.elapsed(), live: None }
 }
 
 /// What is read again.
@@ -200,7 +293,7 @@ fn read(input: &Input, which: &FlowRef, options: &Options, wanted: &AtomicU64, s
 
 /// A capture that ends when another flow is wanted.
 struct Breakable<'a> {
-    file: CaptureFile,
+    file: Box<dyn Source>,
     wanted: &'a AtomicU64,
     serial: u64,
 }

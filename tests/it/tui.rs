@@ -231,3 +231,43 @@ fn what_cannot_be_read_is_said_before_the_screen_changes() {
     assert!(t.contains("cannot open /nowhere/at-all.pcap"), "{t}");
     s.is_restored();
 }
+
+#[test]
+fn a_growing_capture_is_watched() {
+    let Some(s) = Screen::start(120, 40) else { return };
+    let growing = s.folder.path().join("growing.pcapng");
+    let append = |name: &str| {
+        let bytes = std::fs::read(capture(name)).unwrap();
+        std::io::Write::write_all(
+            &mut std::fs::File::options().append(true).create(true).open(&growing).unwrap(),
+            &bytes,
+        )
+        .unwrap();
+    };
+    std::fs::write(&growing, "").unwrap();
+    s.run("", &format!("live --follow {}", shown(&growing)));
+    let empty = s.wait("no TLS connection so far");
+    assert!(empty.contains("What to try:") && empty.contains(" live "), "{empty}");
+    append("guide/5-client-cert-missing-12");
+    let list = s.wait("Why: flow 1");
+    assert!(list.contains("client-cert-missing") && list.contains("Flows (1)"), "{list}");
+    // Frozen, nothing new shows; then all of it, and the selection has stayed.
+    s.keys(&["Space"]);
+    s.wait("frozen");
+    append("good/mtls-13");
+    let frozen = s.wait("frozen, 1 wait");
+    assert!(frozen.contains("Flows (1)"), "{frozen}");
+    s.keys(&["Space"]);
+    let both = s.wait("Flows (2)");
+    assert!(both.contains("Why: flow 1") && both.contains("1 failed"), "{both}");
+    // What was captured can be opened while the capture goes on.
+    s.keys(&["Enter"]);
+    s.wait("CertificateRequest");
+    s.tmux(&["resize-window", "-x", "80", "-y", "24"]);
+    s.wait_until("80 columns", |t| t.lines().any(|l| l.starts_with('┌') && l.trim_end().chars().count() == 80));
+    s.keys(&["Escape"]);
+    s.wait("Flows (2)");
+    s.keys(&["q"]);
+    s.ended(0);
+    s.is_restored();
+}

@@ -169,6 +169,29 @@ fn empty(app: &App, c: &mut Canvas<'_>, width: usize) {
         let how =
             if app.list.failed_only { "f shows those too that did not fail" } else { "Esc takes the filter away" };
         lines.push((format!("{all} so far; {how}."), Paint::Normal));
+    } else if app.loading() && app.is_live() {
+        lines.push((format!("Capturing on {}: no TLS connection so far.", app.source), Paint::Bold));
+        lines.push((String::new(), Paint::Normal));
+        let seen = format!(
+            "Seen: {frames} packets, {} of them TCP or UDP; {} TCP connections.",
+            thousands(p.decoded),
+            thousands(p.connections)
+        );
+        lines.push((seen, Paint::Normal));
+        lines.push((
+            "A connection shows when its handshake is decided; one that began before the capture does not.".into(),
+            Paint::Normal,
+        ));
+        lines.push((String::new(), Paint::Normal));
+        lines.push(("What to try:".into(), Paint::Bold));
+        let tries: &[&str] = match (p.frames, p.connections) {
+            (0, _) => &[
+                "No packet passes here: is it the right interface (tlscope interfaces), or the filter (-f) too narrow? -i any sees all.",
+            ],
+            (_, 0) => &["No TCP connection passes here: try -i any, and a wider filter (-f)."],
+            _ => &["Open the connection in question anew: a handshake that is over cannot be seen any more."],
+        };
+        lines.extend(tries.iter().map(|t| (format!("- {t}"), Paint::Normal)));
     } else if app.loading() {
         lines.push((format!("Reading {} … {frames} frames, no TLS connection so far.", app.source), Paint::Bold));
     } else {

@@ -23,7 +23,16 @@ pub(crate) fn header(app: &App, c: &mut Canvas<'_>) {
     let mut x = c.put(0, 0, " tlscope ", Paint::Bold);
     let p = &app.progress;
     let mut parts: Vec<(String, Paint)> = Vec::new();
-    if app.loading() {
+    if let Some(pace) = p.live.filter(|_| app.loading()) {
+        match &app.frozen {
+            Some(waiting) => parts.push((format!(" frozen, {} wait", thousands(waiting.len() as u64)), Paint::Warning)),
+            None => parts.push((" live".into(), Paint::Good)),
+        }
+        parts.push((format!(" {} packets/s", thousands(pace.rate)), Paint::Dim));
+        if pace.lost > 0 {
+            parts.push((format!(" {} lost", thousands(pace.lost)), Paint::Warning));
+        }
+    } else if app.loading() {
         let rate = p.bytes as f64 / p.elapsed.as_secs_f64().max(0.001);
         if let Some(total) = p.total.filter(|t| *t > 0) {
             let done = (p.bytes.min(total) as f64) / total as f64;
@@ -209,7 +218,7 @@ fn keys(app: &App, c: &mut Canvas<'_>, w: usize, y: usize) {
             ("f", "failed only"),
             ("]", "finding"),
             ("e", "explain"),
-            ("Space", "mark"),
+            ("Space", if app.is_live() && app.loading() { "freeze" } else { "mark" }),
             ("s", "sort"),
             ("y", "copy"),
             ("w", "write"),
