@@ -25,6 +25,7 @@ use crate::report;
   tlscope report --format json a.pcap b.pcap.gz  the same for a program
   ssh host tcpdump -U -w - tcp | tlscope -       a capture from standard input, as it grows
   tlscope live -i eth0                           watch an interface
+  tlscope run -- curl https://example.org/       what a command's connections did
   tlscope explain client-cert-missing            what a finding means and what to do")]
 pub(super) struct Cli {
     /// Capture to open (pcap or pcapng, also gzip, zstd or lz4); `-` is standard input
@@ -99,6 +100,9 @@ pub(super) enum Command {
     /// Watch an interface, or a capture that grows
     #[cfg(target_os = "linux")]
     Live(super::live_args::LiveArgs),
+    /// Capture while a command runs, with its keys, and report on it
+    #[cfg(target_os = "linux")]
+    Run(super::run::RunArgs),
     /// List the interfaces that can be captured, and what is missing to do so
     #[cfg(target_os = "linux")]
     #[command(after_help = "Examples:\n  tlscope interfaces")]

@@ -17,6 +17,8 @@ mod live;
 mod live_args;
 mod output;
 mod report;
+#[cfg(target_os = "linux")]
+mod run;
 mod trust;
 mod why;
 
@@ -117,6 +119,8 @@ fn run(cli: Cli) -> u8 {
         Some(Command::Report(args)) => report::run(&args, &cli.global),
         #[cfg(target_os = "linux")]
         Some(Command::Live(args)) => live::run(&args, &cli.global),
+        #[cfg(target_os = "linux")]
+        Some(Command::Run(args)) => run::run(&args, &cli.global),
         #[cfg(target_os = "linux")]
         Some(Command::Interfaces) => output::print(interfaces::write),
         Some(Command::Scribe { job }) => crate::scribe::serve(&job),

@@ -30,6 +30,8 @@ pub(super) fn verdict(result: io::Result<u8>, to: &str) -> u8 {
 pub(super) enum Output {
     /// Standard output.
     Stdout(BufWriter<io::Stdout>),
+    /// Standard error.
+    Stderr(BufWriter<io::Stderr>),
     /// A device or pipe (`/dev/stdout`, `/dev/full`), which cannot be replaced by a renamed file.
     Device(BufWriter<File>),
     /// A file, still under another name.
@@ -61,10 +63,16 @@ impl Output {
         Ok(Self::Aside { file: BufWriter::with_capacity(BUFFER, file), scribe })
     }
 
+    /// Standard error, gathered until it is closed.
+    pub(super) fn stderr() -> Self {
+        Self::Stderr(BufWriter::new(io::stderr()))
+    }
+
     /// Everything is written: gives the file its name.
     pub(super) fn close(self) -> io::Result<()> {
         match self {
             Self::Stdout(mut out) => out.flush(),
+            Self::Stderr(mut out) => out.flush(),
             Self::Device(mut out) => out.flush(),
             Self::Aside { mut file, scribe } => {
                 file.flush()?;
@@ -78,6 +86,7 @@ impl Write for Output {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stdout(out) => out.write(buf),
+            Self::Stderr(out) => out.write(buf),
             Self::Device(out) => out.write(buf),
             Self::Aside { file, .. } => file.write(buf),
         }
@@ -86,6 +95,7 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout(out) => out.flush(),
+            Self::Stderr(out) => out.flush(),
             Self::Device(out) => out.flush(),
             Self::Aside { file, .. } => file.flush(),
         }
