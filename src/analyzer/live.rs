@@ -94,6 +94,7 @@ impl Analyzer {
             facts.packets_lost =
                 facts.packets_lost || self.losses.within(facts.first.time, facts.doubtful_until(self.now));
             facts.siblings = self.memory.recall(&facts);
+            facts.siblings = self.memory.recall(&facts);
             out.extend(report(facts, &self.options.policy));
         }
         out

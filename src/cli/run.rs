@@ -152,7 +152,7 @@ fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
     for flow in &finished.flows {
         writer.flow(flow)?;
     }
-    writer.finish(&finished.sources, &[])?;
+    writer.finish(&finished.sources, &finished.findings)?;
     let worst = writer.summary().worst();
     drop(writer);
     output.close()?;

@@ -16,7 +16,7 @@ use crate::support::{capture, drives_a_terminal, flows, golden, goldens, root};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tlscope");
 
 /// Commands that have a help of their own; the first is the program itself.
-const COMMANDS: &[&str] = &["", "report", "live", "interfaces", "explain", "schema", "completions", "man"];
+const COMMANDS: &[&str] = &["", "report", "live", "run", "interfaces", "explain", "schema", "completions", "man"];
 
 /// The program, in the project's directory, without settings of the person who runs the test.
 fn tlscope<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
@@ -548,6 +548,7 @@ fn examples_of_helps_are_understood() {
             let typed = line.split('|').map(str::trim).find(|part| part.starts_with("tlscope")).unwrap_or(line);
             let typed = typed.split("  ").next().unwrap().split(['>', '#']).next().unwrap().trim();
             let typed = typed.replace("-i eth0", "-i no-such-one").replace("-i any", "-i no-such-one");
+            let typed = typed.replace("-i lo", "").replace("tlscope run", "tlscope run -i no-such-one");
             let typed = typed.replace("'tcp port 8443'", "tcp");
             let words: Vec<_> = typed.split_whitespace().collect();
             assert_eq!(words[0], "tlscope", "{line}");

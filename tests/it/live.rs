@@ -453,3 +453,43 @@ fn a_growing_file_is_followed_until_a_signal() {
     assert_eq!(last["sources"][0]["complete"], true, "{last}");
     assert!(w.wait().success());
 }
+
+#[test]
+fn a_command_is_run_and_reported_with_its_keys() {
+    if !can_capture() {
+        return;
+    }
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    certificates(folder);
+    let _server = serve(&net, 0, folder, "*:4433", &[]);
+    let run = |more: &[&str], command: &[&str]| {
+        let mut c = net.inside(0, PROGRAM);
+        c.args(["run", "-i", "lo", "-F", "json", "-o", "report.json"]).args(more).arg("--").args(command);
+        let out = c.current_dir(folder).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        let report = fs::read(folder.join("report.json")).unwrap_or_default();
+        (out.status.code(), said, serde_json::from_slice::<Value>(&report).unwrap_or_default())
+    };
+    let url = "https://127.0.0.1:4433/";
+    let (code, said, report) = run(&["-w", "good.pcapng"], &["curl", "-sk", "-o", "/dev/null", url]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(report["summary"]["established"], 1, "{report}");
+    // The packets are the same flow, and its secrets stand before them.
+    let kept = fs::read(folder.join("good.pcapng")).unwrap();
+    let text = String::from_utf8_lossy(&kept);
+    assert!(text.contains("CLIENT_HANDSHAKE_TRAFFIC_SECRET ") && said.contains("its keys in good.pcapng"), "{said}");
+    assert_eq!(essences(report["flows"].as_array().unwrap().iter()), file_flows(&folder.join("good.pcapng")));
+    // The command's result comes first, then that of the report.
+    let (code, said, report) = run(&["--fail-on", "error"], &["curl", "-s", "-o", "/dev/null", url]);
+    assert_eq!((code, &report["flows"][0]["cause"]), (Some(60), &json!("server-cert-unknown-ca")), "{said}");
+    let quiet = "curl -s -o /dev/null https://127.0.0.1:4433/ || true";
+    let (code, said, _) = run(&["--fail-on", "error"], &["sh", "-c", quiet]);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(run(&[], &["/nowhere/at-all"]).0, Some(127));
+    assert_eq!(run(&[], &["sh", "-c", "kill -9 $$"]).0, Some(137));
+    let left: Vec<_> =
+        fs::read_dir(std::env::temp_dir()).unwrap().filter_map(|e| e.unwrap().file_name().into_string().ok()).collect();
+    assert!(!left.iter().any(|n| n.starts_with("tlscope-keys-")), "{left:?}");
+}
