@@ -493,3 +493,23 @@ fn a_command_is_run_and_reported_with_its_keys() {
         fs::read_dir(std::env::temp_dir()).unwrap().filter_map(|e| e.unwrap().file_name().into_string().ok()).collect();
     assert!(!left.iter().any(|n| n.starts_with("tlscope-keys-")), "{left:?}");
 }
+
+#[test]
+fn unsafe_code_stays_in_its_place() {
+    let src = crate::support::root().join("src");
+    let mut lines = 0;
+    for path in crate::support::files(&src, "rs") {
+        let name = path.strip_prefix(&src).unwrap().to_string_lossy().replace('\\', "/");
+        let text = fs::read_to_string(&path).unwrap();
+        let mut depth = 0usize;
+        for line in text.lines().map(str::trim).filter(|l| !l.starts_with("//")) {
+            if depth == 0 && !line.contains("unsafe {") && !line.starts_with("unsafe impl") {
+                continue;
+            }
+            assert!(name.starts_with("capture/live/sys/"), "{name}: {line}");
+            lines += 1;
+            depth = (depth + line.matches('{').count()).saturating_sub(line.matches('}').count());
+        }
+    }
+    assert!((20..200).contains(&lines), "{lines} lines of unsafe code");
+}
