@@ -149,13 +149,10 @@ impl Pcap {
             0.. => {}
             -8 | -11 => return Err(Refusal::Permission), // PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED
             -5 => return Err(Refusal::NoInterface),      // PCAP_ERROR_NO_SUCH_DEVICE
-            // SAFETY: any status has a text, which is static.
             code => {
-                return Err(Refusal::Other(format!(
-                    "{} ({})",
-                    string(unsafe { (f.pcap_statustostr)(code) }),
-                    pcap.error()
-                )));
+                // SAFETY: any status has a text, which is static.
+                let status = string(unsafe { (f.pcap_statustostr)(code) });
+                return Err(Refusal::Other(format!("{status} ({})", pcap.error())));
             }
         }
         // SAFETY: an active handle.
