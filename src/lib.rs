@@ -74,6 +74,7 @@ pub mod inference;
 pub mod expect;
 pub mod siblings;
 pub mod diagnose;
+pub mod redact;
 pub mod analyzer;
 pub mod ladder;
 pub mod report;

@@ -93,6 +93,7 @@ impl Analyzer {
             let Some(mut facts) = flow.as_it_stands() else { continue };
             facts.packets_lost =
                 facts.packets_lost || self.losses.within(facts.first.time, facts.doubtful_until(self.now));
+            self.redact(&mut facts);
             facts.siblings = self.memory.recall(&facts);
             facts.siblings = self.memory.recall(&facts);
             out.extend(report(facts, &self.options.policy));

@@ -33,6 +33,7 @@ use crate::facts::FlowFacts;
 use crate::flow::{Endpoint, Endpoints, FlowIndex, FlowKey, FlowTable, Mark};
 use crate::limits;
 use crate::packet::{Datagram, Decoder, IcmpUnreachable, Packet, Segment, Skip, TcpFlags};
+use crate::redact::Names;
 use crate::siblings::{ClockJump, Memory};
 use crate::span::{FrameNo, Side, Timestamp};
 use crate::x509;
@@ -47,6 +48,9 @@ pub struct Options {
     pub policy: Policy,
     /// The source is live: see [`Analyzer::tick`], [`Analyzer::take_decided`] and [`Analyzer::lost`].
     pub live: bool,
+    /// Addresses and names are replaced before anything is said of a flow. Expectations and trust anchors, which name what is
+    /// replaced, are then left out.
+    pub redact: bool,
 }
 
 /// A flow that has ended (or whose input has).
@@ -77,6 +81,7 @@ pub struct SourceReport {
 #[derive(Debug)]
 pub struct Analyzer {
     options: Options,
+    names: Names,
     decoder: Decoder,
     table: FlowTable<OpenFlow>,
     certificates: x509::Cache,
@@ -111,9 +116,15 @@ pub struct Analyzer {
 
 impl Analyzer {
     /// An empty one.
-    pub fn new(options: Options) -> Self {
+    pub fn new(mut options: Options) -> Self {
+        if options.redact {
+            // They name what is replaced: judged by them, every server would be a wrong one.
+            let Policy { expiring_days, at, .. } = options.policy;
+            options.policy = Policy { expiring_days, at, ..Policy::default() };
+        }
         Self {
             options,
+            names: Names::default(),
             decoder: Decoder::new(),
             table: FlowTable::default(),
             certificates: x509::Cache::new(),
@@ -247,6 +258,9 @@ impl Analyzer {
             self.end_flow(i, true);
         }
         let mut info = info.clone();
+        if self.options.redact {
+            info.path = format!("capture {}", self.sources.len().saturating_add(1));
+        }
         if let Some((link, frame)) = self.unsupported.take() {
             let all = self.decoded == 0 && self.skipped.len() == 1;
             info.complete &= !all;
@@ -368,7 +382,11 @@ impl Analyzer {
             (dns::PORT, _) => (d.dst, d.src),
             _ => return,
         };
-        if let Some(message) = dns::decode(d.payload) {
+        if let Some(mut message) = dns::decode(d.payload) {
+            let [client, server] = match self.options.redact {
+                true => self.names.redact_lookup([client, server], &mut message),
+                false => [client, server],
+            };
             self.memory.lookup(client, server, message, mark);
         }
     }
@@ -397,6 +415,13 @@ impl Analyzer {
         self.pending = self.pending.saturating_sub(before).saturating_add(after);
     }
 
+    /// Says nothing of who took part, where that is to be kept secret.
+    fn redact(&mut self, facts: &mut FlowFacts) {
+        if self.options.redact {
+            self.names.redact(facts);
+        }
+    }
+
     fn end_flow(&mut self, i: FlowIndex, by_end_of_input: bool) {
         let Some(flow) = self.table.remove(i) else { return };
         self.pending = self.pending.saturating_sub(flow.pending_bytes());
@@ -410,6 +435,7 @@ impl Analyzer {
 
     /// Diagnoses a flow that has ended, with what those before it say, and remembers it for those after it.
     fn report(&mut self, mut facts: FlowFacts) {
+        self.redact(&mut facts);
         facts.siblings = self.memory.recall(&facts);
         let Some(r) = report(facts, &self.options.policy) else { return };
         self.memory.remember(&r.facts, r.diagnosis.outcome, r.diagnosis.cause);

@@ -195,6 +195,9 @@ pub(super) struct ReportArgs {
     pub(super) filter: Option<String>,
     #[command(flatten)]
     pub(super) trust: TrustArgs,
+    /// Replace addresses and names, each always by the same
+    #[arg(long, conflicts_with_all = ["expect", "baseline", "filter", "trust", "client_ca"])]
+    pub(super) redact: bool,
 }
 
 /// Arguments of `tlscope diff`.
@@ -230,6 +233,7 @@ impl ReportArgs {
             baseline: None,
             filter: None,
             trust,
+            redact: false,
         }
     }
 }

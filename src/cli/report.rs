@@ -55,7 +55,10 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
     let is_terminal = args.output.is_none() && io::stdout().is_terminal();
     let options = report::Options {
         style: style(global, is_terminal),
-        inputs: args.files.iter().map(|f| f.to_string_lossy().into_owned()).collect(),
+        inputs: match args.redact {
+            true => (1..=args.files.len()).map(|n| format!("capture {n}")).collect(),
+            false => args.files.iter().map(|f| f.to_string_lossy().into_owned()).collect(),
+        },
     };
     if let Err(e) = confine(Needs::default(), global) {
         complain(&e);
@@ -78,7 +81,7 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
     let limit = args.fail_on.map(Severity::from).filter(|_| comparison.is_none());
     let mut writer = (format.make)(&mut output, &options);
     writer.begin()?;
-    let mut analyzer = Analyzer::new(Options { policy: policy.clone(), ..Options::default() });
+    let mut analyzer = Analyzer::new(Options { policy: policy.clone(), redact: args.redact, ..Options::default() });
     let mut taker =
         Taker { writer: writer.as_mut(), policy: &policy, audit: Audit::default(), comparison, filter, broken: false };
     let mut damaged = false;

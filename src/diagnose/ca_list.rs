@@ -143,7 +143,7 @@ fn huge(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 }
 
 /// The name is that of a public authority of the web.
-pub(super) fn is_public_authority(name: &str) -> bool {
+pub(crate) fn is_public_authority(name: &str) -> bool {
     // RFC 4514 escapes commas.
     let plain = name.replace('\\', "");
     PUBLIC_AUTHORITIES.iter().any(|o| {

@@ -67,6 +67,7 @@ pub use baseline::NEW_FINDING;
 pub(crate) use baseline::{
     changed as baseline_changed, new_finding as baseline_new_finding, not_compared as baseline_not_compared,
 };
+pub(crate) use ca_list::is_public_authority;
 pub use fingerprint::Fingerprint;
 pub use page::{explain_page, index, markdown_table};
 pub use policy::{Audit, breaks_expectation};

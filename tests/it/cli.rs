@@ -76,6 +76,19 @@ fn a_good_capture_ends_with_0_and_says_nothing_beside_the_report() {
 }
 
 #[test]
+fn a_redacted_report_names_nobody() {
+    let file = capture("guide/2-unknown-ca-12");
+    let plain = run(["report".as_ref(), "--format".as_ref(), "json".as_ref(), file.as_os_str()]);
+    let r = run(["report".as_ref(), "--redact".as_ref(), "--format".as_ref(), "json".as_ref(), file.as_os_str()]);
+    assert_eq!((r.code, r.err.as_str()), (0, ""));
+    let path = file.display().to_string();
+    for name in ["tls-server.local", "198.51.100.20", "Lab Root CA", path.as_str()] {
+        assert!(plain.out.contains(name) && !r.out.contains(name), "{name}");
+    }
+    assert_eq!(json(&r.out)["flows"][0]["cause"], "server-cert-unknown-ca");
+}
+
+#[test]
 fn fail_on_looks_at_the_worst_finding() {
     // One capture for each severity that is a report's worst.
     let mut worst: BTreeMap<usize, &str> = BTreeMap::new();

@@ -25,6 +25,7 @@ mod live;
 mod peers;
 mod provenance;
 mod readme;
+mod redact;
 mod signatures;
 mod streams;
 mod support;
