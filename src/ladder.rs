@@ -2,7 +2,7 @@
 
 use crate::analyzer::FlowReport;
 use crate::diagnose::{Finding, Severity};
-use crate::facts::{Basis, ClientCertificate, FlowFacts, MessageFact, MessageKind};
+use crate::facts::{Basis, ClientCertificate, Confidence, FlowFacts, MessageFact, MessageKind, Verdict};
 use crate::flow::{GapReason, Mark as At};
 use crate::layout;
 use crate::span::{FrameNo, Role, Side, Timestamp};
@@ -46,8 +46,8 @@ pub(crate) enum Stroke {
     Clear,
     /// Protected.
     Encrypted,
-    /// Protected; what it is follows from its shape.
-    Inferred,
+    /// Protected; what it is follows from its shape, so surely.
+    Inferred(Confidence),
     /// It should have come and did not.
     Ghost,
 }
@@ -57,7 +57,7 @@ impl Stroke {
         match basis {
             Basis::Observed => Self::Clear,
             Basis::Decrypted => Self::Encrypted,
-            Basis::Inferred => Self::Inferred,
+            Basis::Inferred => Self::Inferred(Confidence::Certain),
         }
     }
 
@@ -65,7 +65,7 @@ impl Stroke {
     const fn signs(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Clear => ("─", "◀", "▶"),
-            Self::Encrypted | Self::Inferred => ("═", "◀", "▶"),
+            Self::Encrypted | Self::Inferred(_) => ("═", "◀", "▶"),
             Self::Ghost => ("┄", "◁", "▷"),
         }
     }
@@ -74,7 +74,9 @@ impl Stroke {
     pub(crate) const fn tag(self) -> &'static str {
         match self {
             Self::Clear | Self::Encrypted => "",
-            Self::Inferred => " inferred",
+            Self::Inferred(Confidence::Certain) => " inferred",
+            Self::Inferred(Confidence::Likely) => " inferred, likely",
+            Self::Inferred(Confidence::Possible) => " inferred, possible",
             Self::Ghost => " expected, not seen",
         }
     }
@@ -228,10 +230,25 @@ fn message(f: &FlowFacts, m: &MessageFact, place: usize) -> Arrow {
             // That a record is protected is seen; only before TLS 1.3 does its outer type tell an alert.
             MessageKind::Alert(_, None) if !f.is_tls13() => Stroke::Encrypted,
             MessageKind::EncryptedHandshake if f.of(from).after_ccs != Some(m.mark) => Stroke::Encrypted,
+            _ if m.basis == Basis::Inferred => Stroke::Inferred(sure(f, m, from)),
             _ => Stroke::of(m.basis),
         },
         what: What::Message(m.kind, place),
     }
+}
+
+/// How sure it is that a protected record is this message.
+fn sure(f: &FlowFacts, m: &MessageFact, from: Role) -> Confidence {
+    let Some(i) = f.inferred.as_deref() else { return Confidence::Certain };
+    let claim = match (m.kind, from) {
+        (MessageKind::Handshake(HandshakeType::CERTIFICATE_REQUEST), _) => i.requested.map(|c| c.confidence),
+        (MessageKind::Handshake(HandshakeType::CERTIFICATE | HandshakeType::CERTIFICATE_VERIFY), Role::Client) => {
+            i.answer.map(|c| c.confidence)
+        }
+        (MessageKind::Alert(..), Role::Server) => i.verdict.and_then(Verdict::refused).map(|c| c.confidence),
+        _ => None,
+    };
+    claim.unwrap_or(Confidence::Certain)
 }
 
 /// The RFCs' names of messages.
@@ -311,6 +328,8 @@ type Run = (At, Side, &'static str, Vec<(FrameNo, u16)>);
 /// Protected application_data records: neighbours of one side become one arrow.
 fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
     let first_client = f.of(Role::Client).protected.map(|m| m.frame);
+    // Where the client's Finished is known, what its other records are is too.
+    let finished = f.inferred.as_ref().is_some_and(|i| i.finished.is_some());
     let mut runs: Vec<Run> = Vec::new();
     // Other steps between two records part a run: their order matters.
     let mut breaks: Vec<FrameNo> = f.messages.iter().map(|m| m.mark.frame).collect();
@@ -320,7 +339,7 @@ fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
         let stage = match f.role(s.side) {
             _ if !f.is_tls13() => "Application Data",
             Role::Server if first_client.is_none_or(|c| s.mark.frame < c) => "encrypted handshake",
-            Role::Client if Some(s.mark.frame) == first_client => "encrypted handshake, Finished",
+            Role::Client if Some(s.mark.frame) == first_client && !finished => "encrypted handshake, Finished",
             _ => "Application Data",
         };
         match runs.last_mut() {

@@ -85,9 +85,9 @@ mod op {
     pub(super) const PREAMBLE: u8 = b'P';
     /// Bytes that belong together.
     pub(super) const DATA: u8 = b'D';
-    /// A file to be made: the length of its path (four bytes), the path, its content.
+    /// A file to be made under this path; its content follows as data. One that was begun before and is not whole is dropped.
     pub(super) const SAVE: u8 = b'S';
-    /// It is whole.
+    /// The file is whole.
     pub(super) const WHOLE: u8 = b'W';
 }
 
@@ -137,14 +137,20 @@ impl Scribe {
         self.put(op::DATA, &[bytes])
     }
 
-    /// Writes a new file; it must not exist.
+    /// Begins a new file, whose content follows with [`Scribe::data`]; nothing has its name before [`Scribe::end`].
+    ///
+    /// # Errors
+    /// When the process has ended. What is wrong with the path is told at the end.
+    pub fn begin(&mut self, path: &Path) -> io::Result<()> {
+        self.put(op::SAVE, &[path.as_os_str().as_encoded_bytes()])
+    }
+
+    /// The file that was begun is whole. Its name must be free.
     ///
     /// # Errors
     /// When it cannot be written; nothing is left of it.
-    pub fn save(&mut self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let path = path.as_os_str().as_encoded_bytes();
-        let length = u32::try_from(path.len()).map_err(|_| io::ErrorKind::InvalidInput)?.to_le_bytes();
-        self.put(op::SAVE, &[&length, path, content])?;
+    pub fn end(&mut self) -> io::Result<()> {
+        self.put(op::WHOLE, &[])?;
         self.flush()?;
         self.answer()
     }

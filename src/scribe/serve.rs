@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Job, Rotation, op};
 use crate::text;
 
-/// Longest message: a batch of packets is far shorter, a saved flow is held in memory before it is sent.
+/// Longest message: a batch of packets or of a report is far shorter.
 const LONGEST: u32 = 1 << 30;
 
 /// The process: does what its arguments say until its standard input ends; tells by `ok` or an error what became of it.
@@ -76,41 +76,56 @@ fn rename(mut input: impl Read, from: &Path, to: &Path, tell: &dyn Fn(&str)) -> 
 
 fn save(mut input: impl Read, tell: &dyn Fn(&str)) -> io::Result<()> {
     tell("ok");
+    let mut open: Option<io::Result<Saved>> = None;
     while let Some((op, bytes)) = message(&mut input)? {
-        if op != op::SAVE {
-            continue;
-        }
-        match save_one(&bytes) {
-            Ok(()) => tell("ok"),
-            Err(e) => tell(&e.to_string()),
+        match op {
+            op::SAVE => open = Some(Saved::begin(bytes)),
+            op::DATA => open = open.map(|s| s.and_then(|s| s.data(&bytes))),
+            op::WHOLE => match open.take().map(|s| s.and_then(Saved::end)) {
+                Some(Err(e)) => tell(&e.to_string()),
+                Some(Ok(())) => tell("ok"),
+                None => tell("no file was begun"),
+            },
+            _ => {}
         }
     }
     Ok(())
 }
 
-/// Writes a file aside and then gives it its name, which must be free: nothing is overwritten, nothing is left half.
-fn save_one(bytes: &[u8]) -> io::Result<()> {
-    let (length, rest) = bytes.split_first_chunk::<4>().ok_or(io::ErrorKind::InvalidData)?;
-    let (path, content) =
-        rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or(io::ErrorKind::InvalidData)?;
-    let path = PathBuf::from(os_string(path)?);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    give(file.as_file());
-    file.persist_noclobber(path).map_err(|e| e.error)?;
-    Ok(())
+/// A file that is written aside and then given its name, which must be free: nothing is overwritten, nothing is left half.
+struct Saved {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Saved {
+    fn begin(path: Vec<u8>) -> io::Result<Self> {
+        let path = PathBuf::from(os_string(path)?);
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Self { file: tempfile::NamedTempFile::new_in(folder)?, path })
+    }
+
+    fn data(mut self, bytes: &[u8]) -> io::Result<Self> {
+        self.file.write_all(bytes)?;
+        Ok(self)
+    }
+
+    fn end(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        give(self.file.as_file());
+        self.file.persist_noclobber(self.path).map_err(|e| e.error)?;
+        Ok(())
+    }
 }
 
 #[cfg(unix)]
-fn os_string(bytes: &[u8]) -> io::Result<OsString> {
-    Ok(std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec()))
+fn os_string(bytes: Vec<u8>) -> io::Result<OsString> {
+    Ok(std::os::unix::ffi::OsStringExt::from_vec(bytes))
 }
 
 #[cfg(not(unix))]
-fn os_string(bytes: &[u8]) -> io::Result<OsString> {
-    String::from_utf8(bytes.to_vec()).map(OsString::from).map_err(io::Error::other)
+fn os_string(bytes: Vec<u8>) -> io::Result<OsString> {
+    String::from_utf8(bytes).map(OsString::from).map_err(io::Error::other)
 }
 
 /// A file made under sudo belongs to whoever called it.
@@ -250,13 +265,28 @@ mod tests {
     #[test]
     fn nothing_is_overwritten_when_saving() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.json");
-        let bytes = path.as_os_str().as_encoded_bytes();
-        let content = [&(bytes.len() as u32).to_le_bytes()[..], bytes, b"{}"].concat();
-        save_one(&content).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"{}");
-        assert_eq!(save_one(&content).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert!(save_one(&content[..5]).is_err() && save_one(&[]).is_err());
+        let path = |name: &str| folder.path().join(name).into_os_string().into_encoded_bytes();
+        let (x, y) = (path("x.json"), path("y.json"));
+        let words = said(&[
+            (op::SAVE, x.as_slice()),
+            (op::DATA, b"{"),
+            (op::DATA, b"}"),
+            (op::WHOLE, b""),
+            // Begun and not ended.
+            (op::SAVE, y.as_slice()),
+            (op::DATA, b"half"),
+            (op::SAVE, x.as_slice()),
+            (op::DATA, b"other"),
+            (op::WHOLE, b""),
+            (op::WHOLE, b""),
+        ]);
+        let told = std::cell::RefCell::new(Vec::new());
+        save(&words[..], &|s| told.borrow_mut().push(s.to_owned())).unwrap();
+        let told = told.into_inner();
+        assert_eq!((told.len(), told[0].as_str(), told[1].as_str()), (4, "ok", "ok"));
+        assert!(told[2] != "ok" && told[3] == "no file was begun", "{told:?}");
+        assert_eq!(fs::read(folder.path().join("x.json")).unwrap(), b"{}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing half is left");
     }
 
     #[test]

@@ -11,7 +11,9 @@ use super::flow_view::{FlowView, Open, Opening};
 use super::groups::Groups;
 use super::list::List;
 use super::popup::compare::{self, Compared};
+use super::popup::save::{Choice, Dialog};
 use super::row::Row;
+use super::saver::Job;
 use super::theme::Theme;
 use super::times::Times;
 use super::views::Narrowed;
@@ -50,7 +52,7 @@ pub(crate) enum Popup {
     Help { top: usize },
     Text { text: Text, top: usize },
     Columns { cursor: usize },
-    Save { cursor: usize },
+    Save(Dialog),
     Compare(compare::Pair),
 }
 
@@ -62,29 +64,18 @@ pub(crate) enum Prompt {
     /// A search in a pane.
     Search(Input),
     /// A file name to write to.
-    SaveAs(Save, Input),
-}
-
-/// What can be written to a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Save {
-    FlowText,
-    FlowJson,
-    List,
+    SaveAs(Choice, Input),
 }
 
 /// What the program is to do for the screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Effect {
     Open(u64),
     /// Two flows are to be read and compared.
     Compare(u64, u64),
     Forget,
     Copy(String),
-    Write {
-        path: String,
-        text: String,
-    },
+    Save(Job),
     Suspend,
     Redraw,
 }
@@ -129,6 +120,8 @@ pub(crate) struct App {
     /// What times of the ladder are counted from.
     pub(crate) times: Times,
     pub(crate) effects: Vec<Effect>,
+    /// A file is being written.
+    pub(crate) saving: bool,
     pub(crate) quit: bool,
 }
 
@@ -159,6 +152,7 @@ impl App {
             drag: None,
             times: Times::default(),
             effects: Vec::new(),
+            saving: false,
             quit: false,
         }
     }
@@ -187,6 +181,13 @@ impl App {
                         Err(e) => compare::State::Failed(e.clone()),
                     };
                 }
+            }
+            News::Saved(told) => {
+                self.saving = false;
+                self.message = Some(match told {
+                    Ok(s) => Message::Info(s),
+                    Err(e) => Message::Wrong(e),
+                });
             }
             News::Opened(id, found) => {
                 if let Some(f) = self.flow.as_mut().filter(|f| f.row.id == id) {

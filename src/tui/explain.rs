@@ -9,7 +9,7 @@ use crate::tls::names::{
 };
 
 use super::row::{Row, RowFinding};
-use crate::ladder::{Arrow, What};
+use crate::ladder::{Arrow, Stroke, What};
 
 /// A heading and its text; text that begins with a space is a command and is not wrapped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,19 @@ pub(crate) fn topic(t: Topic) -> Text {
 
 /// An arrow of the ladder.
 pub(crate) fn arrow(a: &Arrow) -> Text {
+    let mut text = what(a);
+    if let Stroke::Inferred(sure) = a.stroke {
+        let known = format!(
+            "It is protected and was not read. What it is follows from its place, its size and what came before and after it: \
+             {}. With the keys (SSLKEYLOGFILE) it could be read.",
+            sure.name()
+        );
+        text.paragraphs.push(("How this is known".into(), known));
+    }
+    text
+}
+
+fn what(a: &Arrow) -> Text {
     match &a.what {
         What::Message(MessageKind::Handshake(t), _) => topic(Topic::Message(t.0)),
         What::Message(MessageKind::HelloRetryRequest, _) => topic(Topic::Message(HandshakeType::HELLO_RETRY_REQUEST.0)),

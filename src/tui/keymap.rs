@@ -30,6 +30,7 @@ pub(crate) enum Action {
     FailedOnly,
     Explain,
     Copy,
+    CopyLadder,
     Save,
     Columns,
     View(View),
@@ -153,7 +154,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     binding(&[Char('S')], Action::SortReverse, FIND, "sort the other way round"),
     binding(&[Char('e')], Action::Explain, LOOK, "explain what the cursor is on"),
     binding(&[Char('y')], Action::Copy, LOOK, "copy what the cursor is on (needs a terminal with OSC 52)"),
-    binding(&[Char('w')], Action::Save, LOOK, "write the flow, or the list, to a file"),
+    binding(&[Char('Y')], Action::CopyLadder, LOOK, "copy the whole ladder of the flow as text, for a ticket"),
+    binding(&[Char('w')], Action::Save, LOOK, "write flows to a file: their packets, or a report; also redacted"),
     binding(&[Char('c')], Action::Columns, LOOK, "choose the columns"),
     binding(
         &[Char('=')],

@@ -253,9 +253,9 @@ impl List {
         self.kin.sibling(r, &self.rows)
     }
 
-    /// The flow under the cursor as it was captured elsewhere.
-    pub(crate) fn twin(&self) -> Option<&Row> {
-        self.kin.twin(*self.view.get(self.cursor)?, &self.rows)
+    /// The flow at a position as it was captured elsewhere.
+    pub(crate) fn twin(&self, pos: usize) -> Option<&Row> {
+        self.kin.twin(*self.view.get(pos)?, &self.rows)
     }
 
     /// The flows from a place on that pass the filter, whatever the order.

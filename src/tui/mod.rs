@@ -17,7 +17,6 @@ mod filter;
 mod flow_view;
 mod groups;
 mod input;
-mod json;
 mod keymap;
 mod kin;
 mod list;
@@ -25,6 +24,7 @@ mod mouse;
 mod pane;
 mod popup;
 mod row;
+mod saver;
 mod select;
 #[cfg(target_os = "linux")]
 mod spool;
@@ -39,9 +39,9 @@ mod worker;
 
 pub(crate) use select::Select;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
@@ -198,9 +198,21 @@ impl Ready {
         let guard = terminal::Guard;
         terminal::enter().map_err(Error::Terminal)?;
         let rows = load(&stop);
-        let (details, opened) = Details::start(input, options);
+        let (details, opened) = Details::start(input.clone(), options.clone());
         let keys = keys().map_err(Error::Terminal)?;
-        let mut screen = Screen { app, signals: self.signals, scribe: self.scribe, details, rows, opened, keys };
+        let mut screen = Screen {
+            app,
+            signals: self.signals,
+            scribe: Arc::new(Mutex::new(self.scribe)),
+            details,
+            rows,
+            opened,
+            saved: crossbeam_channel::never(),
+            keys,
+            input,
+            options,
+            stop: stop.clone(),
+        };
         let ended = screen.run();
         stop.store(true, Ordering::Relaxed);
         drop(guard);
@@ -235,11 +247,17 @@ fn keys() -> io::Result<Receiver<Event>> {
 struct Screen {
     app: App,
     signals: Signals,
-    scribe: Scribe,
+    scribe: Arc<Mutex<Scribe>>,
     details: Details,
     rows: Receiver<worker::News>,
     opened: Receiver<worker::News>,
+    /// Answers of the thread that writes a file.
+    saved: Receiver<worker::News>,
     keys: Receiver<Event>,
+    /// What the threads need that are started later.
+    input: Input,
+    options: analyzer::Options,
+    stop: Arc<AtomicBool>,
 }
 
 impl Screen {
@@ -296,6 +314,13 @@ impl Screen {
                 } else {
                     self.opened = crossbeam_channel::never();
                 },
+                recv(self.saved) -> n => {
+                    if let Ok(n) = n {
+                        self.app.news(n);
+                        draw_now = true;
+                    }
+                    self.saved = crossbeam_channel::never();
+                },
                 recv(self.rows) -> n => if let Ok(n) = n {
                     self.app.news(n);
                     dirty = true;
@@ -347,15 +372,9 @@ impl Screen {
                         self.app.message = Some(Message::Wrong("the terminal did not take it".into()));
                     }
                 }
-                Effect::Write { path, text } => {
-                    self.app.message = Some(match self.scribe.save(Path::new(&path), text.as_bytes()) {
-                        Ok(()) => Message::Info(format!("written to {}", crate::text::escape(&path))),
-                        Err(e) => Message::Wrong(format!(
-                            "cannot write {}: {}",
-                            crate::text::escape(&path),
-                            crate::text::guard(&e.to_string())
-                        )),
-                    });
+                Effect::Save(job) => {
+                    let to = self.scribe.clone();
+                    self.saved = saver::start(job, self.input.clone(), self.options.clone(), self.stop.clone(), to);
                 }
                 Effect::Suspend => self.suspend(term)?,
                 Effect::Redraw => clear(term)?,

@@ -13,7 +13,10 @@ use super::list::Column;
 use super::popup;
 use super::row::Mark;
 use super::times::Times;
-use crate::ladder::Kind;
+use crate::ladder::{Kind, as_text};
+
+/// Columns of the arrows of a ladder that is copied.
+const LADDER: usize = 100;
 
 impl App {
     /// Takes an event of the terminal.
@@ -53,16 +56,20 @@ impl App {
             Action::Suspend => self.effects.push(Effect::Suspend),
             Action::Redraw => self.effects.push(Effect::Redraw),
             _ if !self.popups.is_empty() => popup::key(self, action),
-            Action::Quit => self.quit = true,
+            Action::Quit => self.ask_to_quit(),
             Action::Help => self.popups.push(Popup::Help { top: 0 }),
             Action::Columns => self.popups.push(Popup::Columns { cursor: 0 }),
-            Action::Save => self.popups.push(Popup::Save { cursor: 0 }),
+            Action::Save => self.popups.push(Popup::Save(popup::save::Dialog::new(self))),
             Action::Explain => {
                 if let Some(text) = self.explained() {
                     self.popups.push(Popup::Text { text, top: 0 });
                 }
             }
             Action::Copy => self.copy(),
+            Action::CopyLadder => {
+                let text = self.open().map(|o| as_text(&o.detail.report, &o.rungs, LADDER));
+                self.copied(text);
+            }
             Action::Filter => self.begin_prompt(),
             Action::Smaller => self.resize(false),
             Action::Larger => self.resize(true),
@@ -361,11 +368,7 @@ impl App {
                     self.search_on(true);
                 }
             }
-            Some(Prompt::SaveAs(what, i)) => {
-                if let Some(text) = popup::save::content(self, what) {
-                    self.effects.push(Effect::Write { path: i.value().to_owned(), text });
-                }
-            }
+            Some(Prompt::SaveAs(choice, i)) => popup::save::write(self, choice, i.value()),
             None => {}
         }
     }
@@ -426,6 +429,15 @@ impl App {
         }
     }
 
+    /// Only what would be lost is asked about.
+    fn ask_to_quit(&mut self) {
+        if std::mem::take(&mut self.saving) {
+            self.say("a file is still being written: once more gives it up and quits".into());
+        } else {
+            self.quit = true;
+        }
+    }
+
     fn copy(&mut self) {
         let text = match (self.focus, self.open()) {
             (Pane::Ladder, Some(o)) => Some(o.rung_text(o.cursor)),
@@ -457,6 +469,10 @@ impl App {
                 t
             }),
         };
+        self.copied(text);
+    }
+
+    fn copied(&mut self, text: Option<String>) {
         match text.filter(|t| !t.is_empty()) {
             Some(t) => {
                 self.say(format!("copied {} characters, if the terminal allows it (OSC 52)", t.chars().count()));

@@ -59,6 +59,10 @@ impl App {
                 let (sort, reverse) = (g.sort, !g.reverse);
                 g.sort_by(sort, reverse);
             }
+            Action::NextMatch | Action::PrevMatch => {
+                let n = g.len().max(1);
+                g.move_to(if action == Action::NextMatch { (g.cursor + 1) % n } else { (g.cursor + n - 1) % n });
+            }
             Action::NextFinding | Action::PrevFinding => {
                 let n = g.len();
                 let forward = action == Action::NextFinding;

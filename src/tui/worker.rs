@@ -63,6 +63,8 @@ pub(crate) enum News {
     Loaded(Box<End>),
     /// A flow that was asked for.
     Opened(u64, Result<Box<Detail>, String>),
+    /// A file was written, or why not.
+    Saved(Result<String, String>),
     /// Two flows that were to be compared.
     Compared(u64, u64, Result<Box<(Detail, Detail)>, String>),
 }

@@ -158,6 +158,51 @@ fn a_person_finds_out_why() {
 }
 
 #[test]
+fn a_person_looks_from_above_compares_and_saves() {
+    let Some(s) = Screen::start(120, 40) else { return };
+    s.run("", &shown(&capture("good/resumed-psk-13")));
+    s.wait("Flows (2)");
+    s.keys(&["2"]);
+    s.wait("Servers (1)");
+    s.keys(&["3"]);
+    s.wait("Certificates (");
+    s.keys(&["4"]);
+    s.wait("Findings (");
+    s.keys(&["2"]);
+    s.wait("Servers (1)");
+    s.keys(&["Enter"]);
+    let narrowed = s.wait("Flows (2)");
+    assert!(narrowed.contains("filter: server:"), "{narrowed}");
+    s.keys(&["Space", "Down", "Space"]);
+    s.wait("what differs");
+    // Both are read again, from inside the sandbox.
+    s.wait_until("the comparison", |t| t.contains("resumed") && t.contains("yes"));
+    s.keys(&["Tab"]);
+    s.wait("on one ladder");
+    s.keys(&["Escape"]);
+    s.keys(&["Enter"]);
+    s.wait("ServerHello");
+    s.keys(&["t"]);
+    s.wait("Δ previous");
+    s.keys(&["w"]);
+    s.wait("Write to a file");
+    s.keys(&["Down", "Right", "Right", "Down", "Right", "Enter"]);
+    s.wait("write to:");
+    let file = s.folder.path().join("flow.json");
+    s.keys(&["C-u"]);
+    s.tmux(&["send-keys", "-l", &shown(&file)]);
+    s.keys(&["Enter"]);
+    s.wait("1 flow written to");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let v: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(v["flows"].as_array().map(Vec::len), Some(1));
+    assert!(!text.contains("198.51.100.20"), "it is redacted");
+    s.keys(&["q"]);
+    s.ended(0);
+    s.is_restored();
+}
+
+#[test]
 fn standard_input_can_be_looked_at() {
     let Some(s) = Screen::start(100, 30) else { return };
     s.run(&format!("cat {} | ", shown(&missing())), "-");

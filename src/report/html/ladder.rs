@@ -75,7 +75,7 @@ fn arrow(f: &FlowReport, r: &Rung, a: &Arrow, y: usize) -> (Markup, usize) {
     let stroke = match a.stroke {
         Stroke::Clear => "clear",
         Stroke::Encrypted => "encrypted",
-        Stroke::Inferred => "encrypted inferred",
+        Stroke::Inferred(_) => "encrypted inferred",
         Stroke::Ghost => "ghost",
     };
     let alarm = if a.label.starts_with("fatal alert") { " alarm" } else { "" };

@@ -144,6 +144,8 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
         c.put(1, y, m.glyph(), m.paint());
         if app.marked.contains(&r.id) {
             c.put(2, y, "◆", Paint::Bold);
+        } else if l.twin(pos).is_some() {
+            c.put(2, y, "⇄", Paint::Dim);
         }
         let mut x = 3;
         for p in &places {

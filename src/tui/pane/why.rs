@@ -34,7 +34,7 @@ pub(crate) fn lines(app: &App, width: usize) -> Vec<(String, Paint)> {
     } else if !r.note.is_empty() {
         add("", r.note, Paint::Dim);
     }
-    if let Some(t) = app.list.twin() {
+    if let Some(t) = app.list.twin(app.list.cursor) {
         let ends = format!("{} → {}", endpoint(t.end(Role::Client)), endpoint(t.end(Role::Server)));
         let text = "the same ClientHello between other addresses (a NAT, a load balancer, or two interfaces)";
         add("", &format!("⇄ The same connection as flow {}, {ends}: {text}.", t.id), Paint::Bold);

@@ -168,7 +168,7 @@ pub(crate) fn offered(app: &App) -> Option<(u64, u64)> {
     }
     let here: &Row = app.flow.as_ref().map_or_else(|| app.list.selected(), |f| Some(&f.row))?;
     let marked = app.marked.first().copied().filter(|m| app.marked.len() == 1 && *m != here.id);
-    let twin = || app.list.twin().filter(|t| t.id != here.id).map(|t| t.id);
+    let twin = || app.list.twin(app.list.cursor).filter(|t| t.id != here.id).map(|t| t.id);
     let sibling = || app.list.sibling(here).filter(|_| here.mark() == Mark::Failed).map(|s| s.id);
     Some((here.id, marked.or_else(twin).or_else(sibling)?))
 }

@@ -47,6 +47,9 @@ pub(crate) fn lines(width: usize) -> Vec<Line> {
         ("·", "the capture does not show how it went on"),
         ("✔", "established, nothing found"),
         ("── ══", "in clear, encrypted"),
+        ("┄┄", "should have come, and did not"),
+        ("◆", "marked"),
+        ("⇄", "the same connection was captured elsewhere too"),
     ] {
         entry(&mut out, k, text, width);
     }

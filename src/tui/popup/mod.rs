@@ -32,7 +32,7 @@ pub(crate) fn area_of(app: &App, n: usize) -> Rect {
         }
         Some(Popup::Compare(_)) => (sw.min(160), sh),
         Some(Popup::Columns { .. }) => (34, u16_of(columns::count()).saturating_add(2)),
-        Some(Popup::Save { .. }) => (56, u16_of(save::choices(app).len()).saturating_add(2)),
+        Some(Popup::Save(_)) => (70, u16_of(save::HEIGHT).saturating_add(2)),
         None => (0, 0),
     };
     let (w, h) = (w.min(sw), h.min(sh.saturating_sub(2)));
@@ -46,7 +46,7 @@ pub(crate) fn lines(app: &App, p: &Popup, width: usize) -> Vec<Line> {
         Popup::Text { text, .. } => text::lines(text, width),
         Popup::Compare(p) => compare::lines(p, width),
         Popup::Columns { cursor } => columns::lines(app, *cursor),
-        Popup::Save { cursor } => save::lines(app, *cursor),
+        Popup::Save(d) => save::lines(app, d),
     }
 }
 
@@ -58,13 +58,13 @@ pub(crate) fn draw(app: &App, p: &Popup, c: &mut Canvas<'_>) {
         Popup::Text { text, top } => (text.title.clone(), *top),
         Popup::Compare(p) => (compare::title(p), compare::top(p)),
         Popup::Columns { .. } => ("Columns".into(), 0),
-        Popup::Save { .. } => ("Write to a file".into(), 0),
+        Popup::Save(_) => ("Write to a file".into(), 0),
     };
     let inside = c.frame(&title, true);
     let all = lines(app, p, usize::from(inside.width).saturating_sub(2));
     let page = usize::from(inside.height);
     let cursor = match p {
-        Popup::Columns { cursor } | Popup::Save { cursor } => Some(*cursor),
+        Popup::Columns { cursor } | Popup::Save(save::Dialog { cursor, .. }) => Some(*cursor),
         _ => None,
     };
     let top = cursor.map_or(top, |at| at.saturating_sub(page.saturating_sub(1))).min(all.len().saturating_sub(page));
@@ -133,13 +133,11 @@ pub(crate) fn key(app: &mut App, action: Action) {
                 app.popups.pop();
             }
         }
-        Some(Popup::Save { cursor }) => {
-            if let Some(to) = moved(action, *cursor, page, count) {
-                *cursor = to;
-            } else if action == Action::Open {
-                let at = *cursor;
-                app.popups.pop();
-                save::choose(app, at);
+        Some(Popup::Save(d)) => {
+            let dialog = *d;
+            app.popups.pop();
+            if let Some(d) = save::key(app, dialog, action) {
+                app.popups.push(Popup::Save(d));
             }
         }
         None => {}
