@@ -528,7 +528,7 @@ fn helps_fit_a_screen_and_have_examples() {
         let most = match *command {
             "" => [40, 26],
             "live" | "run" => [48, 48],
-            "report" => [60, 24],
+            "report" => [64, 24],
             _ => [40, 24],
         };
         for (help, flag, most) in [(&long, "--help", most[0]), (&short, "-h", most[1])] {
