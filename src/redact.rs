@@ -4,7 +4,8 @@
 //! Changed are addresses (to documentation addresses; loopback stays), host names label by label (the last label, `*` and
 //! `localhost` stay, so that a name which fits a certificate still does), the values of distinguished names (countries
 //! stay, and the names of public certification authorities), e-mail addresses, URLs, serial numbers, key identifiers and fingerprints of certificates. Ports, times, lengths,
-//! versions, suites, randoms and session ids stay, and so do the bytes of certificates, which no report shows: with the capture at hand one can tell which flow was which.
+//! versions, suites, randoms and session ids stay, and so do bytes that signatures are
+//! verified over, which no report shows: with the capture at hand one can tell which flow was which.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -47,6 +48,7 @@ fn number(known: &mut HashMap<String, usize>, text: &str) -> usize {
 impl Names {
     /// Renames everything in what is known of a flow.
     pub fn redact(&mut self, f: &mut FlowFacts) {
+        f.transcript = None;
         for end in [&mut f.ends.a, &mut f.ends.b] {
             *end = self.endpoint(*end);
         }
