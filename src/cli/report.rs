@@ -12,7 +12,7 @@ use crate::baseline::{Baseline, Comparison};
 use crate::capture::{self, Opened, Source};
 use crate::diagnose::{Audit, Policy, Severity, breaks_expectation};
 use crate::report::{self, Style, Writer};
-use crate::sandbox::Needs;
+use crate::sandbox::{self, Needs};
 use crate::tui::Select;
 
 /// Frames between two looks at flows that have ended.
@@ -49,6 +49,7 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
             return Ok(super::USAGE);
         }
     };
+    sandbox::make_room(args.files.len());
     let files: Vec<_> = args.files.iter().map(|f| (f.as_path(), Opened::new(f))).collect();
     let baseline = args.baseline.as_deref().map(|p| (p.to_string_lossy(), std::fs::File::open(p)));
     let mut output = Output::open(args.output.as_deref())?;

@@ -106,6 +106,24 @@ pub fn enter(_: &Needs) -> Result<Level, Error> {
     Ok(Level::default())
 }
 
+/// All inputs are open at once: makes room for `files` of them, as far as the system's hard limit allows.
+pub fn make_room(files: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        use nix::sys::resource::{Resource, getrlimit, setrlimit};
+        /// For outputs, the terminal and libraries.
+        const OTHERS: u64 = 64;
+        let wanted = u64::try_from(files).unwrap_or(u64::MAX).saturating_add(OTHERS);
+        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+            && soft < wanted
+        {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, wanted.min(hard), hard);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = files;
+}
+
 /// Who called sudo, when root was reached by it: user and group.
 #[cfg(target_os = "linux")]
 pub(crate) fn caller() -> Option<(nix::unistd::Uid, nix::unistd::Gid)> {

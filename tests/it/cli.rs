@@ -517,6 +517,16 @@ fn names_of_files_never_drive_a_terminal() {
     }
 }
 
+#[test]
+fn more_inputs_than_may_usually_be_open_are_read() {
+    let one = path("transport/refused");
+    let mut args = vec!["report", "-F", "json"];
+    args.extend(std::iter::repeat_n(one.as_str(), 1100));
+    let r = run(args);
+    assert_eq!(r.code, 0, "{}", r.err.lines().next().unwrap_or_default());
+    assert_eq!(json(&r.out)["summary"]["flows"], 1100);
+}
+
 // Helps and what is generated.
 
 #[test]
