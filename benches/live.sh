@@ -31,7 +31,7 @@ ip -n "$near" link add near type veth peer name far netns "$far"
 ip -n "$near" link set near mtu 9000 up
 ip -n "$far" link set far mtu 9000 up
 
-ip netns exec "$far" "$tlscope" live -i far --through "$through" -v -F ndjson >"$out/flows" 2>"$out/said" &
+ip netns exec "$far" "$tlscope" live -i far --through "$through" -v -F ndjson > >(tail -n 1 >"$out/last") 2>"$out/said" &
 watcher=$!
 ip netns exec "$far" tcpdump -i far -B 65536 -Z root -w /dev/null 2>"$out/tcpdump" &
 dumper=$!
@@ -59,12 +59,13 @@ wait "$dumper" || true
 
 grep -E "Actual|Rated" "$out/replay" || true
 echo "tcpdump:  $(grep -E 'captured|dropped by kernel' "$out/tcpdump" | tr '\n' ' ')"
-tail -n 1 "$out/flows" | python3 -c '
+sleep 1
+python3 -c '
 import json, sys
 last = json.load(sys.stdin)
 source = last["sources"][0]
 frames, dropped, flows = source["frames"], source["dropped"], last["flows"]
-print(f"tlscope:  {frames} packets captured, {dropped} dropped, {flows} flows reported")'
+print(f"tlscope:  {frames} packets captured, {dropped} dropped, {flows} flows reported")' <"$out/last"
 awk -v t="$ticks" -v hz="$(getconf CLK_TCK)" 'BEGIN {printf "tlscope:  %.1f s CPU\n", t / hz}'
 echo "tlscope:  ${early:-?} KiB resident after a fifth of the time, ${late:-?} KiB at the end"
 grep -v sandbox "$out/said" || true
