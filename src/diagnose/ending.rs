@@ -395,6 +395,16 @@ mod tests {
         assert!(find(&established(server_flight(vec![leaf()])), "client-closes-after-finished-no-data").is_none());
     }
 
+    /// A program of Python's leaves after the server's flight; OpenSSL answers its FIN with decode_error (measured).
+    #[test]
+    fn an_alert_that_answers_a_fin_is_not_the_reason() {
+        let mut f = alert(server_flight(vec![leaf()]), Side::B, 50);
+        assert_eq!(told(&f).cause, Some("decode-error"));
+        f.tcp.fin[Side::A] = Some(mark(10));
+        assert_eq!(told(&f).cause, Some("server-cert-rejected"));
+        assert!(find(&f, "alert-decode-error").is_some(), "no alert is lost");
+    }
+
     #[test]
     fn a_server_that_ends_it_after_a_flight_that_does_not_decide() {
         let ended = |answer| {

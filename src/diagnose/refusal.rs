@@ -35,7 +35,12 @@ pub(super) fn refusal(f: &FlowFacts) -> Option<Refusal> {
         return None;
     }
     if let Some((role, alert, mark)) = f.fatal_alert() {
-        return Some(Refusal { role, alert: Some(alert), how: How::Alert, mark });
+        // OpenSSL answers a connection that ends in the middle of a handshake with decode_error: the end came first.
+        let left = f.fin(role.other()).filter(|fin| alert == AlertDescription::DECODE_ERROR && fin.frame < mark.frame);
+        return Some(match left {
+            Some(fin) => Refusal { role: role.other(), alert: None, how: How::Fin, mark: fin },
+            None => Refusal { role, alert: Some(alert), how: How::Alert, mark },
+        });
     }
     if let Some(mark) = hidden_alert(f).filter(|_| !f.is_complete()) {
         return Some(Refusal { role: Role::Client, alert: None, how: How::Alert, mark });

@@ -225,7 +225,14 @@ impl FlowFacts {
         if self.version() == Some(ProtocolVersion::SSL2) {
             return Outcome::Incomplete;
         }
-        let blind = self.blind(Role::Client).or(self.blind(Role::Server)).is_some() || self.client_hello.is_none();
+        // A TLS 1.3 server that has sent its whole flight may close its direction; the client may still finish.
+        let half = self.cut_by_end
+            && self.is_tls13()
+            && self.of(Role::Server).protected.is_some()
+            && self.fin(Role::Client).or(self.rst(Role::Client)).is_none()
+            && self.rst(Role::Server).is_none();
+        let blind =
+            half || self.blind(Role::Client).or(self.blind(Role::Server)).is_some() || self.client_hello.is_none();
         let ended = self.tcp.fin.iter().chain(&self.tcp.rst).any(Option::is_some);
         if blind || (!ended && !self.gave_up()) { Outcome::Incomplete } else { Outcome::Failed }
     }
