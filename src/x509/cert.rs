@@ -1,5 +1,7 @@
 //! Facts of one certificate. What does not parse is said in [`Certificate::problems`] and costs nothing else.
 
+use std::sync::OnceLock;
+
 use sha2::{Digest, Sha256};
 
 use crate::span::Timestamp;
@@ -9,7 +11,7 @@ use super::constraints::NameConstraints;
 use super::der::{Der, INTEGER, SEQUENCE, Tlv, context_constructed};
 use super::extension;
 use super::key::{self, PublicKey};
-use super::name;
+use super::name::{self, NormalForm, normal_form};
 use super::san::San;
 use super::signature::{self, SignatureHash};
 use super::time;
@@ -85,6 +87,15 @@ pub struct Certificate {
     pub is_self_issued: bool,
     /// What in it did not parse, for a person.
     pub problems: Vec<String>,
+    /// Both names as they are compared, once somebody asked: the same certificate stands in many chains.
+    pub(crate) compared: OnceLock<Box<Names>>,
+}
+
+/// Subject and issuer in the form that is compared; `None` for a name that does not parse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) subject: Option<NormalForm>,
+    pub(crate) issuer: Option<NormalForm>,
 }
 
 /// Key usage bits (RFC 5280, section 4.2.1.3): bit `n` of the value is named bit `n`.
@@ -154,6 +165,14 @@ pub enum Validity {
 }
 
 impl Certificate {
+    /// Subject and issuer as they are compared.
+    pub(super) fn names(&self) -> &Names {
+        self.compared.get_or_init(|| {
+            let form = |der| normal_form(der).ok();
+            Box::new(Names { subject: form(&self.subject_raw), issuer: form(&self.issuer_raw) })
+        })
+    }
+
     /// Reads a certificate. Never fails: what cannot be had is absent and named in [`Certificate::problems`]; the
     /// SHA-256 is always there.
     pub fn parse(der: &[u8]) -> Self {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::limits;
 
 use super::cert::{Certificate, KeyUsage};
-use super::name::{self, NormalForm};
 
 /// What a list of certificates amounts to. All numbers are positions in the list as sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,12 +48,6 @@ pub struct Chain {
     pub not_judged: usize,
 }
 
-/// Names of one certificate, made once because every pair is compared.
-struct Names<'a> {
-    subject: Option<NormalForm<'a>>,
-    issuer: Option<NormalForm<'a>>,
-}
-
 /// How well a certificate fits as the issuer of another; a greater one fits better.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
@@ -80,14 +73,7 @@ pub fn judge_chain(certs: &[Arc<Certificate>]) -> Chain {
         }
     }
     let Some((_, first)) = distinct.first() else { return chain };
-    let names: Vec<Names<'_>> = distinct
-        .iter()
-        .map(|(_, c)| Names {
-            subject: name::normal_form(&c.subject_raw).ok(),
-            issuer: name::normal_form(&c.issuer_raw).ok(),
-        })
-        .collect();
-    let links = Links { certs: &distinct, names: &names };
+    let links = Links { certs: &distinct };
 
     // Positions among the distinct ones up to here; turned into those of the list at the end.
     let leaf = if first.is_ca() { links.end_entity().unwrap_or(0) } else { 0 };
@@ -134,7 +120,6 @@ pub fn judge_chain(certs: &[Arc<Certificate>]) -> Chain {
 
 struct Links<'a> {
     certs: &'a [(usize, &'a Certificate)],
-    names: &'a [Names<'a>],
 }
 
 impl Links<'_> {
@@ -152,8 +137,7 @@ impl Links<'_> {
         let (c, p) = (self.cert(child)?, self.cert(parent)?);
         let same_bytes = !c.issuer_raw.is_empty() && c.issuer_raw == p.subject_raw;
         if !same_bytes {
-            let (issuer, subject) =
-                (self.names.get(child)?.issuer.as_ref()?, self.names.get(parent)?.subject.as_ref()?);
+            let (issuer, subject) = (c.names().issuer.as_ref()?, p.names().subject.as_ref()?);
             if issuer != subject {
                 return None;
             }

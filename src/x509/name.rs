@@ -209,10 +209,10 @@ pub fn compare_names(a: &[u8], b: &[u8]) -> NameEquality {
 }
 
 /// RDNs as sorted pairs of type and text in lower case with single spaces.
-pub(crate) type NormalForm<'a> = Vec<Vec<(&'a [u8], String)>>;
+pub(crate) type NormalForm = Vec<Vec<(Box<[u8]>, String)>>;
 
 /// What is compared of a Name beyond its bytes.
-pub(crate) fn normal_form(der: &[u8]) -> Decoded<NormalForm<'_>> {
+pub(crate) fn normal_form(der: &[u8]) -> Decoded<NormalForm> {
     let mut all = Der::new(der).expect("Name", SEQUENCE)?.inside();
     let mut out = Vec::new();
     while !all.is_empty() {
@@ -228,7 +228,7 @@ pub(crate) fn normal_form(der: &[u8]) -> Decoded<NormalForm<'_>> {
                 }
                 text.push_str(word);
             }
-            rdn.push((kind.content, text));
+            rdn.push((kind.content.into(), text));
         }
         rdn.sort_unstable();
         out.push(rdn);
