@@ -273,18 +273,13 @@ fn weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         ("3DES", CipherSuite::is_3des),
     ];
     let h = f.client_hello.as_ref()?;
-    let suites: Vec<CipherSuite> =
-        h.message.cipher_suites.iter().map(|s| CipherSuite(*s)).filter(|s| s.attributes().is_some()).collect();
+    let suites = || h.message.cipher_suites.iter().map(|s| CipherSuite(*s));
     let kinds: Vec<String> = KINDS
         .iter()
         .filter_map(|(name, is)| {
-            let all: Vec<u16> = suites.iter().filter(|s| is(**s)).map(|s| s.0).collect();
-            let first = all.first()?;
-            Some(format!(
-                "{name} ({}, such as {})",
-                words::count(all.len() as u64, "suite"),
-                words::suite(CipherSuite(*first))
-            ))
+            let first = suites().find(|s| is(*s))?;
+            let all = suites().filter(|s| is(*s)).count();
+            Some(format!("{name} ({}, such as {})", words::count(all as u64, "suite"), words::suite(first)))
         })
         .collect();
     if kinds.is_empty() {
