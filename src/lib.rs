@@ -21,9 +21,13 @@
 //! - [`diagnose`] holds the rules: pure functions from facts to findings, each with its page. [`expect`] is the policy that a
 //!   person gives.
 //! - [`analyzer`] is the library's front door: frames in, flows with their diagnoses out. No input, output or clock.
-//! - [`report`] writes them, [`tui`] shows them, [`live`] runs them against a clock, [`cli`] is what is typed.
+//! - [`report`] writes them, [`tui`] shows them, `live` runs them against a clock, [`cli`] is what is typed.
 //! - [`sandbox`] gives up every right before the first packet is parsed; [`scribe`] is the process that writes files for those
 //!   who gave theirs up.
+//!
+//! Beside the path: `span`, `text`, `layout`, `limits` and `reader` are what everything stands on; [`dns`] reads the look-ups that
+//! came before a connection; [`redact`] renames addresses and names; [`ladder`] draws one flow for reports and UI; [`compare`] and
+//! [`baseline`] set two flows, or a report and an older one, side by side; [`fuzzing`] holds the entry points of `fuzz/`.
 //!
 //! # Glossary
 //!
@@ -36,9 +40,9 @@
 //!
 //! | what | where |
 //! | --- | --- |
-//! | a rule | a `Rule` with its page, its check and its tests in the table of its family in `diagnose/`; a new family is a file and a line in `FAMILIES` |
+//! | a rule | a `Rule` with its page, its check and its tests in the table of its family in `diagnose/` (its rank as a cause: `diagnose/cause.rs`), and a capture that fires it, or a line in `NOT_IN_CAPTURES` of `tests/it/house.rs`; a new family is a file and a line in `FAMILIES`. `UPDATE_README=1 cargo test readme` brings the tables up to date |
 //! | a rule about several flows | the memory it needs in `siblings/`, the rule in its table |
-//! | an expectation | a `Key` in `expect/keys.rs`, its rule in `diagnose/policy/` |
+//! | an expectation | a `Key` in `expect/keys.rs` with its field of `Requirements`, its rule and judge in `diagnose/policy/` |
 //! | an extension | a function in `tls/ext/` and a line in `EXTENSIONS` |
 //! | a handshake message | a decoder in `tls/handshake/` and an arm in its `read` |
 //! | a name of a registry | the tables of `tls/names/` |

@@ -318,11 +318,6 @@ impl Analyzer {
         (self.decoded, self.connections)
     }
 
-    /// Connections that are open now.
-    pub fn open_flows(&self) -> usize {
-        self.table.len()
-    }
-
     fn segment(&mut self, seg: &Segment<'_>, mark: Mark) {
         let src = Endpoint { ip: seg.src, port: seg.src_port };
         let dst = Endpoint { ip: seg.dst, port: seg.dst_port };

@@ -64,7 +64,7 @@ pub(super) fn identify(head: &[u8]) -> Look {
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     if KEY_LOG.iter().any(|word| text.starts_with(word)) {
-        return Look { is: "a TLS key log", advice: "give it with --keylog, beside the capture it is for" };
+        return Look { is: "a TLS key log", advice: "give the capture it belongs to; keys are not used" };
     }
     let begins = |word: &[u8]| text.get(..word.len()).is_some_and(|t| t.eq_ignore_ascii_case(word));
     if begins(b"<!doctype html") || begins(b"<html") {

@@ -108,11 +108,6 @@ pub struct RecordReader {
 }
 
 impl RecordReader {
-    /// True when the stream cannot be read any more.
-    pub fn is_dead(&self) -> bool {
-        self.mode == Mode::Dead
-    }
-
     /// Bytes held of a record that is not complete.
     pub fn held_bytes(&self) -> usize {
         self.held.len()

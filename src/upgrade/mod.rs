@@ -1,5 +1,5 @@
-//! Where TLS begins in a stream. "At byte 0" is the first entry; protocols that upgrade a plain connection (STARTTLS
-//! and its kin) are further entries of the same kind.
+//! Where TLS begins in a stream: at its first byte ([`recognise`]), or at the start of a later segment of a connection that
+//! spoke something else before ([`begins_tls`]), such as one that was upgraded (STARTTLS and its kin).
 
 mod plain;
 
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn records_are_known_by_their_bytes() {
         let hello = [22, 3, 1, 2, 0, 1, 0, 1, 252];
-        for n in 0..6 {
+        for n in 0..=6 {
             let want = if n == 6 { Verdict::Tls } else { Verdict::Unsure };
             assert_eq!(recognise(&hello[..n], false), want, "{n} bytes");
         }

@@ -16,7 +16,8 @@ use crate::support::{capture, drives_a_terminal, flows, golden, goldens, root};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tlscope");
 
 /// Commands that have a help of their own; the first is the program itself.
-const COMMANDS: &[&str] = &["", "report", "live", "run", "interfaces", "explain", "schema", "completions", "man"];
+const COMMANDS: &[&str] =
+    &["", "report", "live", "run", "interfaces", "why", "diff", "explain", "schema", "completions", "man"];
 
 /// The program, in the project's directory, without settings of the person who runs the test.
 fn tlscope<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
@@ -570,7 +571,8 @@ fn examples_of_helps_are_understood() {
         let examples = help.lines().skip_while(|l| !l.starts_with("Examples:")).skip(1);
         for line in examples.take_while(|l| l.starts_with("  ")) {
             let typed = line.split('|').map(str::trim).find(|part| part.starts_with("tlscope")).unwrap_or(line);
-            let typed = typed.split("  ").next().unwrap().split(['>', '#']).next().unwrap().trim();
+            let typed = typed.split("  ").next().unwrap().split('>').next().unwrap();
+            let typed = typed.split(" #").next().unwrap().trim();
             let typed = typed.replace("-i eth0", "-i no-such-one").replace("-i any", "-i no-such-one");
             let typed = typed.replace("-i lo", "").replace("tlscope run", "tlscope run -i no-such-one");
             let typed = typed.replace("'tcp port 8443'", "tcp");

@@ -15,8 +15,8 @@ const RIGHT: f64 = 0.99;
 /// Kinds of capture for which this version makes no promise, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("nested", "TLS inside another encrypted or framed protocol is a bonus"),
-    ("starttls", "TLS is looked for at the first byte only"),
-    ("proxy", "TLS is looked for at the first byte only"),
+    ("starttls", "what a connection spoke before it was upgraded is not named yet"),
+    ("proxy", "what a connection spoke before it was upgraded is not named yet"),
     ("tunnel", "tunnels over UDP are not unwrapped yet"),
 ];
 

@@ -19,7 +19,7 @@ const SKIPPED: &[(&str, &str)] = &[
     ("upgrade/smtp-refused", UPGRADES),
 ];
 
-const UPGRADES: &str = "protocols that upgrade a plain connection are not decoded yet";
+const UPGRADES: &str = "what a connection spoke before it was upgraded is not named yet";
 
 /// Expectations that this version does not meet: capture, keys of `[expect]`, what is missing. Each key named here must
 /// really fail, and every other one must hold, so that nothing rests here longer than it has to.

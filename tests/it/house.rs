@@ -118,7 +118,6 @@ const NOT_IN_CAPTURES: &[(&str, &str)] = &[
     ("fin-during-cert-flight", "ending.rs"),
     ("fin-during-finished", "ending.rs"),
     ("tls-malformed-message", "malformed.rs"),
-    ("tls-malformed-message", "malformed.rs"),
     ("record-too-long", "malformed.rs"),
     ("fin-during-client-flight", "ending.rs"),
     ("policy-plaintext", "policy/tests.rs"),
