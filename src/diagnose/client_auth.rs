@@ -1,7 +1,7 @@
 //! Client authentication: what was asked, what was answered, who gave up.
 
 use super::over_http::brief_answer;
-use super::refusal::{Stage, how_it_ended, of_client, of_server, refusal, stage, sure_of_refusal};
+use super::refusal::{Stage, at_once, how_it_ended, of_client, of_server, refusal, stage, sure_of_refusal};
 use super::server_cert;
 use super::{Blame, Confidence, Hit, Policy, Rule, Severity, guide, new, page, words};
 use crate::facts::{Answer, CertificateRequestFact, ClientCertificate, FlowFacts, How, Outcome, Verdict};
@@ -244,6 +244,8 @@ fn missing(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     Some(match r.alert.map(|a| a.0) {
         // What servers send for a missing certificate: OpenSSL 40, JSSE and Go 42, TLS 1.3's own 116.
         Some(40..=42 | 116) => hit,
+        // A reset, or a close after a while, has many reasons.
+        None if r.how == How::Rst || !at_once(f, &r) => hit.possible(),
         _ => hit.sure(empty.confidence.min(sure_of_refusal(f)).min(Confidence::Likely)),
     })
 }
@@ -312,7 +314,8 @@ fn believed_connected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 fn aborts(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let request = f.certificate_request.as_ref()?;
     let r = of_server(f).filter(|_| stage(f) == Stage::CertFlight)?;
-    if !matches!(r.alert.map(|a| a.0), None | Some(40 | 42 | 46 | 80 | 90)) || server_looks_bad(f) {
+    // A close without a word refuses the server's certificate as often; `server-cert-rejected` tells both readings.
+    if !matches!(r.alert.map(|a| a.0), Some(40 | 42 | 46 | 80 | 90)) || server_looks_bad(f) {
         return None;
     }
     let detail = format!(
@@ -327,9 +330,7 @@ fn aborts(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     Some(match r.alert.map(|a| a.0) {
         Some(40 | 80) => hit.likely(),
         // These name the server's certificate: a private CA or pinning would explain them as well.
-        Some(_) => hit.possible(),
-        None if r.how == How::Rst => hit.possible(),
-        None => hit.likely(),
+        _ => hit.possible(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::chain::key;
 use super::client_auth::acceptable;
 use super::over_http::brief_answer;
-use super::refusal::{Fault, how_it_ended, judged, of_client, sure_of_refusal};
+use super::refusal::{Fault, at_once, how_it_ended, judged, of_client, sure_of_refusal};
 use super::{Blame, Confidence, Hit, Policy, Rule, Severity, guide, new, page, words};
 use crate::facts::{Answer, FlowFacts};
 use crate::flow::Mark;
@@ -405,7 +405,10 @@ fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if let Some(c) = leaf(f) {
         let detail = format!("The client sent the certificate {}. {}", words::cert(c), how_it_ended(f, &r));
         let hit = on(f, Hit::new(detail, remedy)).at(r.mark);
-        return Some(if r.how == crate::facts::How::Rst { hit.possible() } else { hit.likely() });
+        // A flight that was never finished may be what the server waited for in vain.
+        f.of(Role::Client).after_ccs?;
+        let faint = r.how == crate::facts::How::Rst || !at_once(f, &r);
+        return Some(if faint { hit.possible() } else { hit.likely() });
     }
     let sent = sent_unseen(f)?;
     let detail = format!(

@@ -87,7 +87,7 @@ pub(super) const RULES: &[Rule] = &[
     new(
         "finished-never-sent",
         Severity::Error,
-        6,
+        11,
         "A peer fell silent in the midst of the handshake, and the other gave up waiting",
         page(
             "It was one side's turn to send its part of the handshake. It sent nothing for two seconds or more; then the other side closed the connection.",
@@ -240,7 +240,8 @@ fn silent(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     );
     let title =
         format!("The {} fell silent in the midst of the handshake, and the {} gave up waiting", due.role, r.role);
-    Some(Hit::new(detail, remedy).title(title).at(*last).at(r.mark).blame(Blame::from(due.role)))
+    // What it sent may have been lost on its way to where the capture was made.
+    Some(Hit::new(detail, remedy).title(title).at(*last).at(r.mark).likely().blame(Blame::Either))
 }
 
 fn abandoned(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -307,7 +308,7 @@ fn leaves(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hit = Hit::new(detail, "Look at the client's message; if it compares the name after the handshake (curl), check the names in the certificate. If it is a health check, nothing is wrong.").at(mark).blame(Blame::Client);
     // In TLS 1.2 the certificate is there to compare: its own rule tells when it does not fit.
     Some(if f.is_tls13() {
-        hit.likely().severity(Severity::Error)
+        hit.possible().severity(Severity::Error)
     } else {
         hit.possible().severity(Severity::Info).beside()
     })
@@ -352,7 +353,8 @@ mod tests {
         f.tcp.last_data = crate::span::Pair::new(Some(mark(9)), Some(mark(8)));
         f.tcp.fin[Side::A] = Some(mark(9 + 5000));
         let d = told(&f);
-        assert_eq!((d.cause, d.findings[0].blame), (Some("finished-never-sent"), crate::diagnose::Blame::Server));
+        assert_eq!((d.cause, d.findings[0].blame), (Some("finished-never-sent"), crate::diagnose::Blame::Either));
+        assert_eq!(d.findings[0].confidence, Confidence::Likely);
         f.tcp.fin[Side::A] = Some(mark(9 + 1500));
         assert!(find(&f, "finished-never-sent").is_none(), "too early to speak of waiting");
         f.tcp.fin = crate::span::Pair::new(None, Some(mark(9 + 5000)));

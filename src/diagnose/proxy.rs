@@ -4,7 +4,6 @@ use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::FlowFacts;
 use crate::flow::Mark;
 use crate::tls::Start;
-use crate::tls::names::AlertDescription;
 use crate::upgrade::Plain;
 
 pub(super) const RULES: &[Rule] = &[
@@ -64,15 +63,8 @@ fn unexpected_header(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let alert = f.alerts.iter().find(|a| a.side == server).and_then(|a| Some((a.said?.1, a.mark)));
     if let Some((d, at)) = alert {
         let said = hit(format!("answered with the TLS alert {} (frame {})", words::alert(d), at.frame)).at(at);
-        // No ClientHello that could be read ends in these.
-        let unread = matches!(
-            d,
-            AlertDescription::UNEXPECTED_MESSAGE
-                | AlertDescription::RECORD_OVERFLOW
-                | AlertDescription::DECODE_ERROR
-                | AlertDescription::PROTOCOL_VERSION
-        );
-        return Some(if unread && f.client_hello.is_none() { said } else { said.likely() });
+        // What follows the header may be plain text as well: without a ClientHello that was read, either can be meant.
+        return Some(said.likely());
     }
     match f.sides[server].start {
         Some((Start::Not(Plain::HttpResponse(400)), at)) => {
@@ -142,7 +134,7 @@ mod tests {
     fn a_header_that_nobody_reads() {
         const CODE: &str = "proxy-protocol-unexpected";
         let d = told(&alert(plain(Plain::ProxyHeader, Some(Start::Tls)), Side::B, 10));
-        assert_eq!((d.cause, d.findings[0].confidence), (Some(CODE), Confidence::Certain));
+        assert_eq!((d.cause, d.findings[0].confidence), (Some(CODE), Confidence::Likely));
         assert!(find(&plain(Plain::ProxyHeader, Some(Start::Not(Plain::HttpResponse(400)))), CODE).is_some());
         assert_eq!(told(&fin(plain(Plain::ProxyHeader, None), Side::B)).cause, Some(CODE));
         // The header was taken, and the handshake went on.

@@ -94,7 +94,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "The time of the capture is after the certificate's notAfter, or the client said so (certificate_expired).",
             "The renewal was forgotten, or it was renewed and the server still serves the old file because it was not reloaded.",
-            "Certificates are judged at the time of the capture, not today. With the alert in clear it is certain even in TLS 1.3, where the certificate itself is encrypted.",
+            "Certificates are judged at the time of the capture, not today. In TLS 1.3, where the certificate is encrypted, the alert in clear says that something of its path has expired by the client's clock: likely the certificate.",
             "Renew the certificate and reload the server (nginx -s reload, apachectl graceful, systemctl reload …). If the dates are right, look at the client's clock.",
             VALIDITY,
             "RFC 5280, section 4.1.2.5; RFC 8446, section 6.2",
@@ -285,7 +285,10 @@ fn unknown_ca(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
         Trusted::UnknownIssuer => format!(" No CA of the chain is in {} either.", trust.source),
         Trusted::No(why) => format!(" A CA of the chain is in {}, yet the path is not good: {why}.", trust.source),
     });
-    let hit = on_cert(f, Hit::new(detail + &compared, remedy).at(r.mark)).blame(Blame::Client);
+    // A leaf alone may lack its intermediate, which is the server's to send.
+    let whole = relations(f).is_some_and(|c| c.path.len() > 1 || c.root_included.is_some());
+    let blame = if whole { Blame::Client } else { Blame::Either };
+    let hit = on_cert(f, Hit::new(detail + &compared, remedy).at(r.mark)).blame(blame);
     Some(if faulty { hit.possible().severity(Severity::Warning) } else { hit })
 }
 
@@ -377,7 +380,7 @@ fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
             words::end(f.end(Role::Server)),
             host(f)
         );
-        return Some(Hit::new(detail, remedy).at(r.mark).blame(Blame::Server));
+        return Some(Hit::new(detail, remedy).at(r.mark).likely().blame(Blame::Either));
     };
     let Validity::Expired { since } = c.validity_at(f.judged_at()) else { return None };
     let detail =
@@ -451,8 +454,7 @@ fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = of_server(f).filter(|r| r.alert.is_none() && left_unsatisfied(f).is_none())?;
     // Without keys, TLS 1.3 needs the whole server flight to say so; a CertificateRequest offers another reason.
     // A reset is also what a crash or a middlebox leaves behind.
-    if (f.is_tls13() && hidden_alert(f).is_none()) || f.certificate_request.is_some() || r.how == crate::facts::How::Rst
-    {
+    if (f.is_tls13() && hidden_alert(f).is_none()) || r.how == crate::facts::How::Rst {
         return None;
     }
     if let Some(alert) = hidden_alert(f) {
@@ -471,13 +473,19 @@ fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return Some(if asked { hit.possible() } else { hit.likely() });
     }
     let seen = own(f).map_or_else(String::new, |c| format!(" The certificate was {}.", words::cert(c)));
+    let asked = f.certificate_request.is_some();
+    let own = if asked {
+        " The server had asked for a client certificate: a client that finds none may end it here too."
+    } else {
+        ""
+    };
     let detail = format!(
-        "{}{seen} The server's flight was complete and the client had not answered it.",
+        "{}{seen} The server's flight was complete and the client had not answered it.{own}",
         super::refusal::how_it_ended(f, &r)
     );
     let remedy = "Look at the client's own error message. Check that it has the root of the server's certificate, that it calls the server by a name in it, and the dates.";
     let hit = on_cert(f, Hit::new(detail, remedy)).at(r.mark).blame(Blame::Either);
-    Some(if super::refusal::at_once(f, &r) { hit.likely() } else { hit.possible() })
+    Some(if super::refusal::at_once(f, &r) && !asked { hit.likely() } else { hit.possible() })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the server chose, against what the client had offered.
 
-use super::refusal::refusal;
+use super::refusal::{Stage, refusal, stage};
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::FlowFacts;
 use crate::flow::Mark;
@@ -99,8 +99,17 @@ pub(super) fn broken(f: &FlowFacts, mark: Mark, detail: String) -> Hit {
     .at_any(f.client_hello.as_ref().map(|h| h.mark))
     .at(mark)
     .blame(Blame::Server);
-    match refused {
-        Some(r) => hit.at(r.mark),
+    // A client that went on had accepted it.
+    match refused.filter(|_| stage(f) <= Stage::CertFlight) {
+        Some(r) => {
+            let hit = hit.at(r.mark);
+            match r.alert.map(|a| a.0) {
+                // illegal_parameter, protocol_version and unsupported_extension say just that.
+                Some(47 | 70 | 110) => hit,
+                Some(_) => hit.likely(),
+                None => hit.possible(),
+            }
+        }
         None => hit.severity(Severity::Warning).beside(),
     }
 }

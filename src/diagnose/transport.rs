@@ -34,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
         "tcp-refused",
         Severity::Error,
         60,
-        "The connection was refused: nothing listens on the port",
+        "The connection was refused",
         page(
             "The SYN was answered with RST.",
             "No program listens on that address and port, it listens on another address (127.0.0.1), or a firewall rejects. A problem before TLS.",
@@ -101,7 +101,9 @@ fn syn_timeout(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let syn = f.tcp.syn[opener]?;
     let answered = f.tcp.packets[opener.other()] > 0;
     // Two SYNs may be all that the capture had time for; one may have been answered behind its end.
-    if answered || syn.count < 3 || !nothing_said(f) || f.evicted || f.tcp.unreachable[opener].is_some() {
+    // More packets than SYNs answer something that was not captured.
+    let went_on = f.tcp.packets[opener] > u64::from(syn.count);
+    if answered || went_on || syn.count < 3 || !nothing_said(f) || f.evicted || f.tcp.unreachable[opener].is_some() {
         return None;
     }
     let detail = format!(
@@ -197,7 +199,7 @@ fn refused(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         rst.frame
     );
     let remedy = "On the server: start the program, and check address and port it listens on (ss -tlnp). On the client: check host and port.";
-    Some(Hit::new(detail, remedy).at_any(f.tcp.syn[opener].map(|s| s.first)).at(rst).blame(Blame::Server))
+    Some(Hit::new(detail, remedy).at_any(f.tcp.syn[opener].map(|s| s.first)).at(rst).blame(Blame::Either))
 }
 
 fn no_data(f: &FlowFacts, _: &Policy) -> Option<Hit> {

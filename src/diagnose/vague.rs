@@ -166,6 +166,10 @@ fn vague(f: &FlowFacts, policy: &Policy, d: AlertDescription, remedy: &str) -> O
     if hello_refused(f, d).is_some() || stage(f) == Stage::Hello {
         return None;
     }
+    // A server that asked for no certificate has none to refuse; the alert has a finding of its own.
+    if role == Role::Server && f.client_auth(f.outcome()).requested != Some(true) {
+        return None;
+    }
     let detail = format!("{}{}", words::alert_sentence(role, d, mark), candidates(f, policy, role));
     let title = format!("The {role} refused the {}'s certificate: {}", role.other(), d.name().unwrap_or("alert"));
     let hit = Hit::new(detail, remedy).title(title).at(mark).blame(Blame::from(role.other()));

@@ -1,6 +1,6 @@
 //! How a handshake went and who ended it.
 
-use super::{Basis, FlowFacts, Inferred, Role, Verdict};
+use super::{Basis, FlowFacts, Inferred, MessageFact, MessageKind, Role, Verdict};
 use crate::flow::Mark;
 use crate::tls::names::{AlertDescription, AlertLevel, ProtocolVersion};
 
@@ -152,6 +152,14 @@ impl FlowFacts {
         } else {
             self.sides.iter().all(|s| s.ccs.is_some() && s.after_ccs.is_some())
         }
+    }
+
+    /// Protected handshake records followed the handshake (TLS 1.2 and before): a second one within the connection.
+    pub fn is_renegotiated(&self) -> bool {
+        let done = self.sides.iter().filter_map(|s| s.after_ccs).map(|m| m.frame).max();
+        let later =
+            |m: &MessageFact| m.kind == MessageKind::EncryptedHandshake && done.is_some_and(|d| m.mark.frame > d);
+        !self.is_tls13() && self.is_complete() && self.messages.iter().any(later)
     }
 
     /// The furthest point reached.

@@ -143,6 +143,9 @@ pub(super) fn mutual_tls(f: &FlowFacts, p: &Policy) -> Judged {
                 (ClientCertificate::Empty, _) => {
                     accepted(f, auth.confidence, "asked for a client certificate, got an empty answer", at)
                 }
+                (ClientCertificate::NotAsked, _) if f.is_renegotiated() => {
+                    Unknown("a second handshake within the connection, which is encrypted, may have asked for one")
+                }
                 (ClientCertificate::NotAsked, _) => {
                     accepted(f, auth.confidence, "did not ask for a client certificate", hello(f))
                 }
