@@ -601,7 +601,8 @@ fn client_lacks_the_servers_ca() {
         s.assert_messages_as_the_server_says();
         s.assert_fails("failed", &["server-cert-unknown-ca"], ("client", "unknown_ca"));
         assert_eq!(s.flow()["version"]["name"], format!("TLS {most}"));
-        assert_eq!(s.flow()["findings"][0]["blame"], "client");
+        // A leaf without an intermediate (or an encrypted chain): its issuer may be the server's to send.
+        assert_eq!(s.flow()["findings"][0]["blame"], "either");
     }
 }
 
