@@ -76,8 +76,6 @@ pub struct Sibling {
     pub client_leaf: Option<Arc<Leaf>>,
     /// The server asked for a client certificate.
     pub requested: bool,
-    /// Application data of either side followed.
-    pub has_data: bool,
 }
 
 impl Sibling {

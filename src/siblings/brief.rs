@@ -48,7 +48,6 @@ impl Brief<'_> {
             server_leaf: self.server_leaf,
             client_leaf: self.client_leaf,
             requested: f.certificate_request.is_some() || is_asked(f),
-            has_data: f.sides.iter().any(|s| s.application_data.is_some()),
         })
     }
 }
