@@ -64,8 +64,13 @@ pub(super) struct Global {
     #[arg(long, global = true, hide = true)]
     pub(super) no_sandbox: bool,
     /// Who to become when started as root (default: who called sudo, else nobody)
-    #[arg(long, global = true, hide = true, value_name = "NAME")]
+    #[arg(long, global = true, hide = true, value_name = "NAME", value_parser = user)]
     pub(super) user: Option<String>,
+}
+
+/// An account that rights can be left to: a wrong one is a wrong command line, known before anything is opened.
+fn user(typed: &str) -> Result<String, String> {
+    crate::sandbox::check_user(typed).map(|()| typed.to_owned()).map_err(|e| e.to_string())
 }
 
 /// When to use colour.

@@ -1,4 +1,4 @@
-//! The arguments of `tlscope live`.
+//! The arguments of `tlscope live`, and those about capturing that `tlscope run` shares.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,20 +23,21 @@ Examples:
   ssh host tcpdump -U -w - tcp | tlscope live -         a capture of another host
   tlscope live --follow growing.pcap -F ndjson"
 )]
-#[command(mut_args(|a| if TrustArgs::has(a.get_id().as_str()) { a.hide(true) } else { a }))]
+#[command(mut_args(|a| match a.get_id().as_str() {
+    id if TrustArgs::has(id) => a.hide(true),
+    "interface" => a.required_unless_present_any(["input", "follow"]).conflicts_with_all(["input", "follow"]),
+    id if CaptureArgs::has(id) => a.conflicts_with_all(["input", "follow"]),
+    _ => a,
+}))]
 pub(super) struct LiveArgs {
     /// Read a capture from standard input as it grows
-    #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true, conflicts_with_all = ["interface", "follow"])]
+    #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true, conflicts_with = "follow")]
     pub(super) input: Option<String>,
-    /// Interface (see `tlscope interfaces`), or `any` for all
-    #[arg(short, long, value_name = "IFACE", required_unless_present_any = ["input", "follow"])]
-    pub(super) interface: Option<String>,
     /// Read a capture file and go on with what is still written to it
-    #[arg(long, value_name = "FILE", conflicts_with = "interface")]
+    #[arg(long, value_name = "FILE")]
     pub(super) follow: Option<PathBuf>,
-    /// Only what passes a filter of pcap-filter(7), such as 'tcp port 443'; needs libpcap
-    #[arg(short, long, value_name = "FILTER", requires = "interface")]
-    pub(super) filter: Option<String>,
+    #[command(flatten)]
+    pub(super) capture: CaptureArgs,
     /// How to write the report, as for `report` (default: the UI on a terminal, else text)
     #[arg(short = 'F', long, hide_possible_values = true, value_parser = format_parser())]
     pub(super) format: Option<String>,
@@ -61,19 +62,6 @@ pub(super) struct LiveArgs {
     /// Keep so many files; the oldest is removed
     #[arg(long, value_name = "N", requires = "write")]
     pub(super) rotate_keep: Option<u32>,
-    /// Bytes captured of each packet
-    #[arg(long, value_name = "BYTES", default_value = "262144", hide_default_value = true, requires = "interface",
-          value_parser = clap::value_parser!(u32).range(64..=1_048_576))]
-    pub(super) snaplen: u32,
-    /// Buffer of the kernel (default: 64M)
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M", hide_default_value = true, requires = "interface")]
-    pub(super) buffer: u64,
-    /// Also see what is not addressed to this host
-    #[arg(short, long, requires = "interface")]
-    pub(super) promiscuous: bool,
-    /// Capture by libpcap, or by a socket (the default where libpcap is absent)
-    #[arg(long, value_enum, hide_possible_values = true, value_name = "HOW", requires = "interface")]
-    pub(super) through: Option<How>,
     // As for `report`, whose help shows them.
     #[command(flatten)]
     pub(super) trust: TrustArgs,
@@ -88,11 +76,41 @@ pub(super) enum How {
     Socket,
 }
 
-impl LiveArgs {
-    /// As the capture takes them; `None` when no interface is captured.
-    pub(super) fn capture(&self) -> Option<live::Options> {
-        Some(live::Options {
-            interface: self.interface.clone()?,
+/// How an interface is captured.
+#[derive(Clone, Debug, Args)]
+pub(super) struct CaptureArgs {
+    /// Interface (see `tlscope interfaces`), or `any` for all
+    #[arg(short, long, value_name = "IFACE")]
+    pub(super) interface: Option<String>,
+    /// Only what passes a filter of pcap-filter(7), such as 'tcp port 443'; needs libpcap
+    #[arg(short, long, value_name = "FILTER")]
+    filter: Option<String>,
+    /// Bytes captured of each packet
+    #[arg(long, value_name = "BYTES", default_value = "262144", hide_default_value = true,
+          value_parser = clap::value_parser!(u32).range(64..=1_048_576), display_order = 100)]
+    snaplen: u32,
+    /// Buffer of the kernel (default: 64M)
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M", hide_default_value = true)]
+    #[arg(display_order = 100)]
+    buffer: u64,
+    /// Also see what is not addressed to this host
+    #[arg(short, long, display_order = 100)]
+    promiscuous: bool,
+    /// Capture by libpcap, or by a socket (the default where libpcap is absent)
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "HOW", display_order = 100)]
+    through: Option<How>,
+}
+
+impl CaptureArgs {
+    /// True for the name of one of them.
+    fn has(id: &str) -> bool {
+        matches!(id, "interface" | "filter" | "snaplen" | "buffer" | "promiscuous" | "through")
+    }
+
+    /// As the capture takes them, for an interface.
+    pub(super) fn options(&self, interface: &str) -> live::Options {
+        live::Options {
+            interface: interface.to_owned(),
             filter: self.filter.clone(),
             snap_len: self.snaplen,
             buffer: usize::try_from(self.buffer).unwrap_or(usize::MAX),
@@ -101,7 +119,14 @@ impl LiveArgs {
                 How::Libpcap => Through::Libpcap,
                 How::Socket => Through::Socket,
             }),
-        })
+        }
+    }
+}
+
+impl LiveArgs {
+    /// As the capture takes them; `None` when no interface is captured.
+    pub(super) fn capture(&self) -> Option<live::Options> {
+        self.capture.interface.as_deref().map(|i| self.capture.options(i))
     }
 
     /// The files to keep packets in.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
@@ -12,13 +13,15 @@ use clap::Args;
 use signal_hook::consts::SIGTERM;
 
 use super::args::{FailOn, Global, format_parser};
+use super::live_args::CaptureArgs;
 use super::output::{Output, verdict};
 use super::report::style;
+use super::trust::TrustArgs;
 use super::{DAMAGED, FOUND, OK, complain, confine};
 use crate::analyzer::Options;
 use crate::capture::live::{self, Live as _};
 use crate::capture::{Frame, PcapngBlocks, SourceInfo};
-use crate::diagnose::Severity;
+use crate::diagnose::{Policy, Severity};
 use crate::limits;
 use crate::live::{Session, Sink};
 use crate::report;
@@ -48,13 +51,14 @@ Examples:
   tlscope run -- curl https://example.org/
   tlscope run -i lo --fail-on error -w test.pcapng -- make integration-test"
 )]
+#[command(mut_args(|a| match a.get_id().as_str() {
+    id if TrustArgs::has(id) => a.hide(true),
+    "interface" => a.default_value(live::ANY),
+    _ => a,
+}))]
 pub(super) struct RunArgs {
-    /// Interface (see `tlscope interfaces`), or `any` for all
-    #[arg(short, long, value_name = "IFACE", default_value = live::ANY)]
-    interface: String,
-    /// Only what passes a filter of pcap-filter(7), such as 'tcp port 443'; needs libpcap
-    #[arg(short, long, value_name = "FILTER")]
-    filter: Option<String>,
+    #[command(flatten)]
+    capture: CaptureArgs,
     /// Where the packets and keys go (pcapng)
     #[arg(short, long, value_name = "FILE", default_value = "tlscope-run.pcapng")]
     write: PathBuf,
@@ -67,6 +71,9 @@ pub(super) struct RunArgs {
     /// Exit with 1 when there was such a finding or a worse one: error, warning or info
     #[arg(long, value_enum, value_name = "SEVERITY", hide_possible_values = true)]
     fail_on: Option<FailOn>,
+    // As for `report`, whose help shows them.
+    #[command(flatten)]
+    trust: TrustArgs,
     /// The command and its arguments
     #[arg(required = true, last = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -80,14 +87,14 @@ pub(super) fn run(args: &RunArgs, global: &Global) -> u8 {
 
 fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
     let Some(format) = report::format(&args.format) else { return Ok(super::USAGE) };
-    let options = live::Options {
-        interface: args.interface.clone(),
-        filter: args.filter.clone(),
-        snap_len: u32::try_from(limits::FRAME_BYTES).unwrap_or(u32::MAX).min(262_144),
-        buffer: 64 << 20,
-        promiscuous: false,
-        through: None,
+    let policy = match args.trust.add_to(Policy::default()) {
+        Ok(policy) => policy,
+        Err(e) => {
+            complain(&e);
+            return Ok(super::USAGE);
+        }
     };
+    let options = args.capture.options(args.capture.interface.as_deref().unwrap_or(live::ANY));
     let capture = match live::open(&options) {
         Ok(c) => c,
         Err(e) => {
@@ -118,7 +125,7 @@ fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
         let _ = child.kill();
         return Ok(DAMAGED);
     }
-    let mut session = Session::new(Box::new(capture), Options::default(), vec![kept.sink()?]);
+    let mut session = Session::new(Box::new(capture), Options { policy, ..Options::default() }, vec![kept.sink()?]);
     let mut writer = (format.make)(&mut output, &report::Options { style, ..report::Options::default() });
     writer.begin()?;
     let mut status = None;
@@ -207,15 +214,23 @@ struct KeyLog {
 impl KeyLog {
     fn begin() -> io::Result<Self> {
         if let Some(path) = std::env::var_os(KEY_LOG).filter(|p| !p.is_empty()) {
-            let mut file = File::options().read(true).append(true).create(true).open(&path)?;
+            let new = File::options().read(true).append(true).create_new(true).mode(0o600).open(&path);
+            let mut file = match new {
+                Ok(file) => {
+                    give(&file)?;
+                    file
+                }
+                Err(_) => File::options().read(true).append(true).open(&path).map_err(|e| {
+                    let path = crate::text::escape(&path.to_string_lossy()).into_owned();
+                    io::Error::other(format!("{KEY_LOG} ({path}) cannot be opened: {e}"))
+                })?,
+            };
             // What other programs wrote before is theirs.
             file.seek(SeekFrom::End(0))?;
             return Ok(Self { path: path.into(), file, _scribe: None });
         }
         let (file, path) = tempfile::Builder::new().prefix("tlscope-keys-").tempfile()?.keep().map_err(|e| e.error)?;
-        if let Some((uid, gid)) = sandbox::caller() {
-            std::os::unix::fs::fchown(&file, Some(uid.as_raw()), Some(gid.as_raw()))?;
-        }
+        give(&file)?;
         // One that is never told that the file is whole removes it.
         let job = crate::scribe::Job::Rename { from: path.clone(), to: path.clone() };
         let scribe = crate::scribe::Scribe::start(&job).inspect_err(|_| drop(std::fs::remove_file(&path)))?;
@@ -229,6 +244,12 @@ impl KeyLog {
         io::Read::by_ref(&mut self.file).take(most).read_to_end(&mut out)?;
         Ok(out)
     }
+}
+
+/// The command writes to it, as whoever called.
+fn give(file: &File) -> io::Result<()> {
+    let Some((uid, gid)) = sandbox::caller() else { return Ok(()) };
+    std::os::unix::fs::fchown(file, Some(uid.as_raw()), Some(gid.as_raw()))
 }
 
 /// The packets, in an unnamed file until the keys that stand before them are known.

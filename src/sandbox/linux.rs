@@ -41,7 +41,7 @@ pub(super) fn enter(needs: &Needs) -> Result<Level, Error> {
 /// Root becomes somebody else for good.
 fn become_other(asked: Option<&str>) -> Result<(), Error> {
     let (uid, gid) = match asked {
-        Some(name) => account(name).ok_or_else(|| Error::NoUser(escape(name).into_owned()))?,
+        Some(name) => account(name)?,
         None => super::caller().unwrap_or_else(nobody),
     };
     let steps = || -> nix::Result<()> {
@@ -62,12 +62,19 @@ fn become_other(asked: Option<&str>) -> Result<(), Error> {
 }
 
 /// A user by name or number, with its group.
-fn account(name: &str) -> Option<(Uid, Gid)> {
-    if let Ok(Some(user)) = User::from_name(name) {
-        return Some((user.uid, user.gid));
+pub(super) fn account(name: &str) -> Result<(Uid, Gid), Error> {
+    let known = || {
+        if let Ok(Some(user)) = User::from_name(name) {
+            return Some((user.uid, user.gid));
+        }
+        let uid = Uid::from_raw(name.parse().ok().filter(|n| *n != u32::MAX)?);
+        Some(User::from_uid(uid).ok().flatten().map_or((uid, Gid::from_raw(uid.as_raw())), |u| (u.uid, u.gid)))
+    };
+    let (uid, gid) = known().ok_or_else(|| Error::NoUser(escape(name).into_owned()))?;
+    if uid.is_root() {
+        return Err(Error::IsRoot(escape(name).into_owned()));
     }
-    let uid = Uid::from_raw(name.parse().ok()?);
-    Some(User::from_uid(uid).ok().flatten().map_or((uid, Gid::from_raw(uid.as_raw())), |u| (u.uid, u.gid)))
+    Ok((uid, gid))
 }
 
 fn nobody() -> (Uid, Gid) {

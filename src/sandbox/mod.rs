@@ -83,9 +83,26 @@ pub enum Error {
     /// `--user` names nobody.
     #[error("there is no user {0}; give a name or number of an account of this system with --user")]
     NoUser(String),
+    /// `--user` names root.
+    #[error(
+        "{0} has the rights of root, which are to be given up; name another account with --user, or keep all rights with --no-sandbox"
+    )]
+    IsRoot(String),
     /// The new user could become root again.
     #[error("the rights of root could not be given up: {0}; run tlscope as another user, or with --no-sandbox")]
     StillRoot(String),
+}
+
+/// Whether [`Needs::user`] can be this account.
+///
+/// # Errors
+/// When there is no such account, or it is root's.
+pub fn check_user(name: &str) -> Result<(), Error> {
+    #[cfg(target_os = "linux")]
+    linux::account(name)?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = name;
+    Ok(())
 }
 
 /// Enters the sandbox for good.

@@ -342,6 +342,29 @@ fn a_full_disk_is_an_error() {
 }
 
 #[test]
+fn who_cannot_be_become_is_a_wrong_command_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = dir.path().join("kept.pcapng").display().to_string();
+    for (user, why) in
+        [("no-such-one", "there is no user no-such-one"), ("root", "root has the rights of root"), ("0", "of root")]
+    {
+        for args in [
+            &["report", "testdata/none.pcap"][..],
+            &["live", "-i", "no-such-one", "-w", &kept],
+            &["run", "-i", "no-such-one", "-w", &kept, "--user", user, "--", "true"],
+        ] {
+            let at_end = (!args.contains(&"--user")).then_some(["--user", user]);
+            let r = run(args.iter().copied().chain(at_end.into_iter().flatten()));
+            // Said before anything else is looked at.
+            assert_eq!((r.code, r.out.as_str()), (2, ""), "{args:?}: {}", r.err);
+            assert!(r.err.contains(why) && r.err.contains("--user"), "{}", r.err);
+        }
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was begun");
+    assert_eq!(run(["report", "-q", "--user", "nobody", &path("good/mtls-13")]).code, 0);
+}
+
+#[test]
 fn an_output_file_is_written_aside_and_renamed() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("report.json");
