@@ -313,31 +313,6 @@ impl<'a> Reader<'a> {
     pub fn illegal(&self, what: &'static str) -> DecodeError {
         DecodeError { what, at: self.at(), kind: DecodeErrorKind::Illegal }
     }
-
-    /// A list of 16-bit code points that fills the rest.
-    pub fn u16_list(&mut self, what: &'static str) -> Decoded<Vec<u16>> {
-        self.u16_list_with(what, |_| None)
-    }
-
-    /// A list of 16-bit code points that fills the rest; `name` gives each its meaning and topic when recording.
-    pub fn u16_list_with(
-        &mut self,
-        what: &'static str,
-        name: impl Fn(u16) -> Option<(String, Topic)>,
-    ) -> Decoded<Vec<u16>> {
-        let mut out = Vec::with_capacity(self.left() / 2);
-        while !self.is_empty() {
-            let v = self.u16(what)?;
-            if self.is_recording()
-                && let Some((text, topic)) = name(v)
-            {
-                self.meaning(|| text);
-                self.topic(topic);
-            }
-            out.push(v);
-        }
-        Ok(out)
-    }
 }
 
 #[cfg(test)]
@@ -361,7 +336,7 @@ mod tests {
         let data = [0, 4, 0x13, 0x01, 0x13, 0x02, 9];
         let mut r = Reader::recording(&data, &rec);
         let mut v = r.vector("cipher_suites", 2).unwrap();
-        assert_eq!(v.u16_list("cipher_suite").unwrap(), [0x1301, 0x1302]);
+        assert_eq!([v.u16("cipher_suite"), v.u16("cipher_suite")], [Ok(0x1301), Ok(0x1302)]);
         v.end("cipher_suites").unwrap();
         assert_eq!(r.u8("compression").unwrap(), 9);
         let f: Vec<_> = rec.into_fields().into_iter().map(|f| (f.name.into_owned(), f.depth, f.span)).collect();

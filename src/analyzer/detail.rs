@@ -71,8 +71,6 @@ impl KeptMessage {
 /// A frame as captured.
 #[derive(Clone, Debug)]
 pub struct FrameBytes {
-    /// When.
-    pub time: Option<Timestamp>,
     /// Its bytes.
     pub data: Vec<u8>,
     /// Length on the wire.
@@ -81,7 +79,7 @@ pub struct FrameBytes {
 
 impl FrameBytes {
     fn of(frame: &Frame<'_>) -> Self {
-        Self { time: frame.time, data: frame.data.to_vec(), orig_len: frame.orig_len }
+        Self { data: frame.data.to_vec(), orig_len: frame.orig_len }
     }
 }
 

@@ -174,7 +174,7 @@ impl Analyzer {
         let time = frame.time.unwrap_or(if self.now.0 == i64::MIN { Timestamp(0) } else { self.now });
         if let Some(before) = self.before.replace(time).filter(|b| *b > time) {
             let back_ns = before.0.saturating_sub(time.0);
-            self.memory.clock_back(ClockJump { source: self.source.unwrap_or(0), frame: frame.no, back_ns, count: 1 });
+            self.memory.clock_back(ClockJump { frame: frame.no, back_ns, count: 1 });
         }
         self.wanted = None;
         let mut decoder = std::mem::take(&mut self.decoder);

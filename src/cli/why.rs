@@ -416,7 +416,6 @@ mod tests {
             ttl: 64,
             ip_id: None,
             vlans: Default::default(),
-            whole: &[],
         }
     }
 

@@ -601,7 +601,7 @@ mod tests {
         let mut m = Memory::default();
         assert!(diagnose_capture(&m, &Policy::default()).is_empty());
         let frame = crate::span::FrameNo(12);
-        m.clock_back(ClockJump { source: 0, frame, back_ns: 5_000_000_000, count: 1 });
+        m.clock_back(ClockJump { frame, back_ns: 5_000_000_000, count: 1 });
         let found = diagnose_capture(&m, &Policy::default());
         assert_eq!((codes(&found), &found[0].frames), (vec!["clock-jump-in-capture"], &vec![frame]));
         assert!(found[0].detail.contains("5.0 s older"), "{}", found[0].detail);

@@ -6,6 +6,7 @@ use crate::facts::{FlowFacts, MessageKind};
 use crate::flow::Mark;
 use crate::span::Role;
 use crate::tls::Start;
+use crate::tls::handshake::Extensions;
 use crate::tls::names::AlertDescription;
 
 const TRACE: &str = "  openssl s_client -connect HOST:PORT -servername NAME -trace </dev/null";
@@ -224,17 +225,35 @@ fn decrypt(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 }
 
 fn overflow(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    complaint(
+    let mut hit = complaint(
         f,
         AlertDescription::RECORD_OVERFLOW,
         "Check that the other side speaks TLS at this point; update its TLS library if it ignores record_size_limit.",
-    )
+    )?;
+    if let (Some((Role::Client, ..)), Some(hello)) = (f.fatal_alert(), &f.client_hello)
+        && let Some(limit) = asked_limit(&hello.message.extensions)
+    {
+        hit.detail.push_str(&format!(" The ClientHello asks for {limit}."));
+    }
+    Some(hit)
+}
+
+/// What a client says of the longest records that it takes: RFC 8449, section 4, takes the place of RFC 6066, section 4.
+fn asked_limit(e: &Extensions) -> Option<String> {
+    match (e.record_size_limit, e.max_fragment_length) {
+        (Some(n), _) => Some(format!("records of at most {} (record_size_limit)", words::count(n.into(), "byte"))),
+        (None, Some(code @ 1..=4)) => {
+            Some(format!("records of at most {} bytes (max_fragment_length)", 256u32 << code))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::{alert, established, find, hello, leaf, mark, server_flight, told};
     use crate::span::Side;
+    use crate::tls::handshake::Extensions;
     use crate::tls::{Anomaly, AnomalyKind};
 
     #[test]
@@ -261,5 +280,22 @@ mod tests {
         f.anomalies.push((Side::A, Anomaly { kind: AnomalyKind::BadChangeCipherSpec, mark: mark(5) }));
         let x = find(&alert(f, Side::B, 10), "unexpected-message").expect("there");
         assert!(x.detail.contains("a change_cipher_spec that is not one byte 1"), "{}", x.detail);
+    }
+
+    #[test]
+    fn a_limit_that_was_asked_for_is_told() {
+        let detail = |side, change: fn(&mut Extensions)| {
+            let mut f = server_flight(vec![leaf()]);
+            change(&mut f.client_hello.as_mut().expect("there").message.extensions);
+            find(&alert(f, side, 22), "record-overflow").expect("there").detail
+        };
+        assert!(detail(Side::A, |e| e.record_size_limit = Some(64)).ends_with("at most 64 bytes (record_size_limit)."));
+        assert!(
+            detail(Side::A, |e| e.max_fragment_length = Some(1)).ends_with("at most 512 bytes (max_fragment_length).")
+        );
+        // None, one that is not allowed, and one that did not bind the sender of the alert's peer.
+        assert!(!detail(Side::A, |_| ()).contains("asks for"));
+        assert!(!detail(Side::A, |e| e.max_fragment_length = Some(9)).contains("asks for"));
+        assert!(!detail(Side::B, |e| e.record_size_limit = Some(64)).contains("asks for"));
     }
 }

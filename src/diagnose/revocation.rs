@@ -264,7 +264,6 @@ mod tests {
         f.ocsp = Some(Box::new(OcspResponse {
             response_status: OcspResponseStatus::Successful,
             responder: None,
-            produced_at: None,
             statuses: vec![OcspStatus {
                 serial: leaf().serial,
                 issuer_name_hash: String::new(),

@@ -120,7 +120,6 @@ mod tests {
                 ttl: 64,
                 ip_id: None,
                 vlans: Default::default(),
-                whole: &[],
             };
             w.segment(side, &seg, Mark { frame: FrameNo(n), time: Timestamp(ms * 1_000_000) });
         }

@@ -34,8 +34,7 @@ pub(super) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
     if !usual || header < TCP as u32 || start > end || end > captured.max(frame.orig_len) {
         return None;
     }
-    let whole = frame.data.get(SEGMENT..)?.get(..end.min(captured).saturating_sub(SEGMENT as u32) as usize)?;
-    let payload = whole.get(header as usize..).unwrap_or(&[]);
+    let payload = frame.data.get(start as usize..end.min(captured) as usize).unwrap_or(&[]);
     Some(Segment {
         src: IpAddr::V4(Ipv4Addr::new(h[26], h[27], h[28], h[29])),
         dst: IpAddr::V4(Ipv4Addr::new(h[30], h[31], h[32], h[33])),
@@ -52,6 +51,5 @@ pub(super) fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
         ttl: h[22],
         ip_id: Some(u16::from_be_bytes([h[18], h[19]])),
         vlans: Vlans::new(),
-        whole,
     })
 }

@@ -145,8 +145,6 @@ pub struct Segment<'a> {
     pub ip_id: Option<u16>,
     /// VLAN tags around the packet.
     pub vlans: Vlans,
-    /// What was captured of the whole segment: header, options, payload.
-    pub(crate) whole: &'a [u8],
 }
 
 /// A UDP datagram (RFC 768).
@@ -164,18 +162,6 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
     /// Payload bytes the packet had on the wire: more than `payload.len()` when the snap length cut it.
     pub wire_len: u32,
-    /// Offset of `payload[0]` in the frame's data; 0 when `pieces` tells.
-    pub payload_off: u32,
-    /// As [`Segment::pieces`].
-    pub pieces: &'a [Piece],
-    /// Time to live, or hop limit.
-    pub ttl: u8,
-    /// The IPv4 header's identification.
-    pub ip_id: Option<u16>,
-    /// VLAN tags around the packet.
-    pub vlans: Vlans,
-    /// What was captured of the whole datagram: header, payload.
-    pub(crate) whole: &'a [u8],
 }
 
 /// Turns frames into packets. Holds fragments of IP datagrams in between, nothing else.
@@ -234,7 +220,7 @@ impl Decoder {
 fn dispatch<'a>(buf: Buf<'a>, ip: &ip::Ip, vlans: Vlans, pieces: &'a [Piece]) -> Result<Packet<'a>, Skip> {
     match ip.protocol {
         ip::TCP => transport::tcp(buf, ip, vlans, pieces).map(Packet::Tcp),
-        ip::UDP => transport::udp(buf, ip, vlans, pieces).map(Packet::Udp),
+        ip::UDP => transport::udp(buf, ip).map(Packet::Udp),
         ip::ICMP | ip::ICMPV6 => transport::icmp(buf, ip).map(Packet::IcmpUnreachable),
         ip::IPV4 | ip::IPV6 => Err(Skip::Encapsulated("ip in ip")),
         ip::GRE => Err(Skip::Encapsulated("gre")),

@@ -10,12 +10,6 @@ const TCP_HEADER: usize = 20;
 const UDP_HEADER: usize = 8;
 const ICMP_HEADER: usize = 8;
 
-/// TCP options (IANA's registry).
-const OPTION_END: u8 = 0;
-const OPTION_NOP: u8 = 1;
-const OPTION_MSS: u8 = 2;
-const OPTION_WINDOW_SCALE: u8 = 3;
-
 /// Control bits of a TCP header (RFC 9293, section 3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TcpFlags(pub u8);
@@ -41,11 +35,6 @@ impl TcpFlags {
     /// True when all bits of `other` are set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
-    }
-
-    /// The bits of both.
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
     }
 }
 
@@ -134,18 +123,17 @@ pub(super) fn tcp<'a>(buf: Buf<'a>, ip: &Ip, vlans: Vlans, pieces: &'a [Piece]) 
         ttl: ip.ttl,
         ip_id: ip.id,
         vlans,
-        whole: cut(buf, ip.at, ip.end).0,
     })
 }
 
-pub(super) fn udp<'a>(buf: Buf<'a>, ip: &Ip, vlans: Vlans, pieces: &'a [Piece]) -> Result<Datagram<'a>, Skip> {
+pub(super) fn udp<'a>(buf: Buf<'a>, ip: &Ip) -> Result<Datagram<'a>, Skip> {
     let h = buf.take::<UDP_HEADER>(ip.at, ip.end, "UDP header")?;
     let end = udp_end(buf, ip);
     let start = ip.at.saturating_add(UDP_HEADER);
     if end < start || end > ip.end {
         return Err(Skip::Malformed("UDP length"));
     }
-    let (payload, payload_off) = cut(buf, start, end);
+    let payload = cut(buf, start, end).0;
     Ok(Datagram {
         src: ip.src,
         dst: ip.dst,
@@ -153,12 +141,6 @@ pub(super) fn udp<'a>(buf: Buf<'a>, ip: &Ip, vlans: Vlans, pieces: &'a [Piece]) 
         dst_port: u16::from_be_bytes([h[2], h[3]]),
         payload,
         wire_len: length(start, end),
-        payload_off: if pieces.is_empty() { payload_off } else { 0 },
-        pieces,
-        ttl: ip.ttl,
-        ip_id: ip.id,
-        vlans,
-        whole: cut(buf, ip.at, end).0,
     })
 }
 
@@ -200,86 +182,4 @@ pub(super) fn icmp(buf: Buf<'_>, outer: &Ip) -> Result<IcmpUnreachable, Skip> {
         seq: seq.map(|h| u32::from_be_bytes([h[4], h[5], h[6], h[7]])),
         mtu,
     })
-}
-
-impl<'a> Segment<'a> {
-    /// Options as captured: kinds and values that are well-formed. Stops at the first that is not.
-    pub fn options(&self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
-        let header = self.whole.get(12).map_or(0, |b| usize::from(b >> 4) << 2);
-        let mut left = self.whole.get(TCP_HEADER..header.min(self.whole.len())).unwrap_or(&[]);
-        std::iter::from_fn(move || {
-            loop {
-                let (kind, rest) = left.split_first()?;
-                match *kind {
-                    OPTION_END => return None,
-                    OPTION_NOP => left = rest,
-                    kind => {
-                        let n = usize::from(*rest.first()?);
-                        let value = left.get(2..n)?;
-                        left = left.get(n..)?;
-                        return Some((kind, value));
-                    }
-                }
-            }
-        })
-    }
-
-    /// Maximum segment size option of a SYN.
-    pub fn mss(&self) -> Option<u16> {
-        self.syn_option(OPTION_MSS).and_then(|v| v.try_into().ok()).map(u16::from_be_bytes)
-    }
-
-    /// Window scale option of a SYN (RFC 7323, section 2.2): bits to shift the window by, at most 14.
-    pub fn window_scale(&self) -> Option<u8> {
-        match self.syn_option(OPTION_WINDOW_SCALE)? {
-            [n] => Some((*n).min(14)),
-            _ => None,
-        }
-    }
-
-    fn syn_option(&self, kind: u8) -> Option<&'a [u8]> {
-        if !self.flags.contains(TcpFlags::SYN) {
-            return None;
-        }
-        self.options().find(|(k, _)| *k == kind).map(|(_, v)| v)
-    }
-
-    /// Whether the TCP checksum is right; `None` when not all of the segment was captured.
-    /// Reads the whole segment: not for the hot path.
-    pub fn checksum_ok(&self) -> Option<bool> {
-        (length(0, self.payload.len()) == self.wire_len).then(|| checksum(self.src, self.dst, ip::TCP, self.whole) == 0)
-    }
-}
-
-impl Datagram<'_> {
-    /// Whether the UDP checksum is right; `None` when the sender gave none or not all of the datagram was captured.
-    pub fn checksum_ok(&self) -> Option<bool> {
-        let given = self.whole.get(6..8)? != [0, 0];
-        (given && length(0, self.payload.len()) == self.wire_len)
-            .then(|| checksum(self.src, self.dst, ip::UDP, self.whole) == 0)
-    }
-}
-
-/// The Internet checksum (RFC 1071) over pseudo header and segment: 0 when the segment's own checksum is right.
-fn checksum(src: IpAddr, dst: IpAddr, protocol: u8, segment: &[u8]) -> u16 {
-    let word = |b: &[u8]| match *b {
-        [a, b] => u64::from(u16::from_be_bytes([a, b])),
-        [a] => u64::from(u16::from_be_bytes([a, 0])),
-        _ => 0,
-    };
-    let words = |b: &[u8]| b.chunks(2).map(word).fold(0u64, u64::wrapping_add);
-    let address = |a: IpAddr| match a {
-        IpAddr::V4(a) => words(&a.octets()),
-        IpAddr::V6(a) => words(&a.octets()),
-    };
-    // ones' complement sums do not care about the width of their words
-    let mut sum = u64::from(protocol)
-        .wrapping_add(words(&length(0, segment.len()).to_be_bytes()))
-        .wrapping_add(address(src))
-        .wrapping_add(address(dst))
-        .wrapping_add(words(segment));
-    while sum > 0xffff {
-        sum = (sum & 0xffff).wrapping_add(sum >> 16);
-    }
-    !(sum as u16)
 }

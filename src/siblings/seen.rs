@@ -196,8 +196,6 @@ pub struct Cause {
 /// Where the capture's clock ran backwards.
 #[derive(Clone, Copy, Debug)]
 pub struct ClockJump {
-    /// Index of the input.
-    pub source: usize,
     /// The frame that is older than the one before it.
     pub frame: FrameNo,
     /// By how many nanoseconds.

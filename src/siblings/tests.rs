@@ -70,7 +70,7 @@ fn a_list_about_one_thing_is_bounded_too() {
 #[test]
 fn the_clock_that_ran_back_farthest_is_kept() {
     let mut m = Memory::default();
-    let jump = |back_ns, n| ClockJump { source: 0, frame: crate::span::FrameNo(n), back_ns, count: 1 };
+    let jump = |back_ns, n| ClockJump { frame: crate::span::FrameNo(n), back_ns, count: 1 };
     m.clock_back(jump(1000, 1));
     assert!(m.clock().is_none(), "frames of several queues are not in order");
     for (back, n) in [(2, 2), (9, 3), (3, 4)] {

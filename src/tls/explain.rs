@@ -2,9 +2,9 @@
 
 use crate::reader::{Decoded, Field, Reader, Recorder, Topic};
 
-use super::handshake::parts::{bytes_text, size_text};
+use super::handshake::parts::size_text;
 use super::handshake::{self, Context};
-use super::names::{AlertDescription, AlertLevel, HandshakeType, HeartbeatMessageType};
+use super::names::{AlertDescription, AlertLevel, HandshakeType};
 use super::ssl2;
 
 /// The fields of a handshake message, a parent before its children; the first is the message itself. `message` is its
@@ -34,33 +34,6 @@ pub fn explain_alert(body: &[u8]) -> Vec<Field> {
             r.meaning(|| description.to_string());
             r.topic(Topic::Alert(description.0));
         }
-        Ok(())
-    })
-}
-
-/// The fields of a change_cipher_spec record's body (RFC 5246, section 7.1).
-pub fn explain_change_cipher_spec(body: &[u8]) -> Vec<Field> {
-    record(body, "ChangeCipherSpec", |r| {
-        let v = r.u8("type")?;
-        r.meaning(|| if v == 1 { "change_cipher_spec".into() } else { v.to_string() });
-        if v == 1 { Ok(()) } else { Err(r.illegal("type")) }
-    })
-}
-
-/// The fields of a heartbeat record's body (RFC 6520, section 4). One that is encrypted is not to be given.
-pub fn explain_heartbeat(body: &[u8]) -> Vec<Field> {
-    record(body, "HeartbeatMessage", |r| {
-        let kind = HeartbeatMessageType(r.u8("type")?);
-        r.meaning(|| kind.to_string());
-        let claimed = usize::from(r.u16("payload_length")?);
-        r.meaning(|| match claimed.saturating_sub(r.left()) {
-            0 => size_text(claimed),
-            _ => format!("{}, but {} are there", size_text(claimed), size_text(r.left())),
-        });
-        let payload = r.bytes("payload", claimed)?;
-        r.meaning(|| bytes_text(payload));
-        let padding = r.remaining("padding");
-        r.meaning(|| size_text(padding.len()));
         Ok(())
     })
 }
@@ -159,34 +132,6 @@ mod tests {
         let f = explain_alert(&[9]);
         assert_eq!(f.last().map(|f| f.name.as_ref()), Some("undecoded"));
         assert_eq!(lines(&explain_alert(&[9, 200]))[1..], ["1:0+1 level=0x09", "1:1+1 description=0xc8"]);
-    }
-
-    #[test]
-    fn change_cipher_specs() {
-        assert_eq!(lines(&explain_change_cipher_spec(&[1]))[1..], ["1:0+1 type=change_cipher_spec"]);
-        for bad in [&[][..], &[2], &[1, 1]] {
-            assert_eq!(explain_change_cipher_spec(bad).last().map(|f| f.name.as_ref()), Some("undecoded"), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn heartbeats() {
-        let mut b = vec![1, 0, 3, b'a', b'b', b'c'];
-        b.extend([0; 16]);
-        assert_eq!(
-            lines(&explain_heartbeat(&b)),
-            [
-                "0:0+22 HeartbeatMessage=22 bytes",
-                "1:0+1 type=heartbeat_request",
-                "1:1+2 payload_length=3 bytes",
-                "1:3+3 payload=616263",
-                "1:6+16 padding=16 bytes",
-            ]
-        );
-        // Heartbleed: the claim, and nothing read outside.
-        let f = explain_heartbeat(&[1, 0x40, 0, 1, 2, 3]);
-        assert_eq!(lines(&f)[2], "1:1+2 payload_length=16384 bytes, but 3 bytes are there");
-        assert_eq!((f[3].name.as_ref(), f[3].span.end()), ("undecoded", 6));
     }
 
     #[test]

@@ -14,6 +14,6 @@ pub mod record;
 mod session;
 mod ssl2;
 
-pub use explain::{explain, explain_alert, explain_change_cipher_spec, explain_heartbeat};
+pub use explain::{explain, explain_alert};
 pub use extent::{Extent, Extents};
 pub use session::{Anomaly, AnomalyKind, Event, Events, Message, RecordInfo, Session, Start};

@@ -12,7 +12,7 @@ use crate::upgrade::{self, PROBE_BYTES, Plain, Verdict};
 use super::extent::Extents;
 use super::handshake::{self, Context, DecodedHandshake, Handshake};
 use super::joiner::{Joiner, RawMessage};
-use super::names::{AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion};
+use super::names::{AlertDescription, AlertLevel, ContentType, HandshakeType};
 use super::record::{Record, RecordEvent, RecordHeader, RecordReader, RecordSink};
 use super::ssl2;
 
@@ -163,20 +163,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// True when a direction is known to carry TLS (or an SSL 2.0 hello).
-    pub fn is_tls(&self) -> bool {
-        self.sides.iter().any(|d| matches!(d.phase, Phase::Tls | Phase::Ssl2))
-    }
-
     /// True when both directions were judged, neither is TLS, and enough was seen that no upgrade will come.
     pub fn is_not_tls(&self) -> bool {
         self.sides.iter().all(|d| matches!(d.phase, Phase::Not))
             && self.sides.iter().any(|d| d.plain_bytes > limits::UPGRADE_BYTES)
-    }
-
-    /// The side that sent the first ClientHello.
-    pub fn client(&self) -> Option<Side> {
-        self.client
     }
 
     /// The next bytes of a side. `mid_stream`: the start of that direction was not captured.
@@ -512,13 +502,5 @@ impl<E: Events> RecordSink for Sink<'_, E> {
                 self.out.event(self.side, Event::Anomaly(Anomaly { kind: AnomalyKind::Resynced(skipped), mark }));
             }
         }
-    }
-}
-
-/// Versions of the negotiated protocol that matter to the record layer are kept in one place.
-impl Session {
-    /// The negotiated version, once a ServerHello was seen.
-    pub fn version(&self) -> Option<ProtocolVersion> {
-        self.context.version
     }
 }

@@ -72,8 +72,6 @@ pub struct Certificate {
     pub ca_issuer_urls: Vec<String>,
     /// Number of signed certificate timestamps inside.
     pub scts: usize,
-    /// It is a precertificate (RFC 6962, section 3.1), which no server should send.
-    pub is_precertificate: bool,
     /// It demands a stapled OCSP response (RFC 7633, status_request).
     pub must_staple: bool,
     /// It restricts the names that certificates below it may have.

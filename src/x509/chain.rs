@@ -13,8 +13,6 @@ pub struct Chain {
     pub leaf: usize,
     /// From the leaf upwards, each followed by its issuer, as far as the list goes.
     pub path: Vec<usize>,
-    /// Each certificate is certified by the next one and none is left over (RFC 5246, section 7.4.2).
-    pub order_ok: bool,
     /// All parts are there, but not each behind the one it certifies.
     pub out_of_order: bool,
     /// The path is the leaf alone and the leaf is its own issuer, as far as names and key identifiers say.
@@ -44,8 +42,6 @@ pub struct Chain {
     pub path_len_exceeded: Vec<usize>,
     /// The issuers go round in a circle.
     pub circular: bool,
-    /// Certificates beyond the cap, which were not looked at.
-    pub not_judged: usize,
 }
 
 /// How well a certificate fits as the issuer of another; a greater one fits better.
@@ -60,9 +56,7 @@ enum Fit {
 /// Sets the certificates of one Certificate message in relation, in the order in which they were sent.
 pub fn judge_chain(certs: &[Arc<Certificate>]) -> Chain {
     let mut chain = Chain::default();
-    let all = certs.len();
     let certs = certs.get(..limits::CHAIN_CERTIFICATES).unwrap_or(certs);
-    chain.not_judged = all.saturating_sub(certs.len());
 
     let mut distinct: Vec<(usize, &Certificate)> = Vec::with_capacity(certs.len());
     for (i, c) in certs.iter().enumerate() {
@@ -114,7 +108,6 @@ pub fn judge_chain(certs: &[Arc<Certificate>]) -> Chain {
     chain.leaf = links.position(leaf);
     chain.path = path.iter().map(|p| links.position(*p)).collect();
     chain.out_of_order = chain.path.windows(2).any(|w| w.first() >= w.last()) || chain.leaf != 0;
-    chain.order_ok = !chain.out_of_order && chain.path.len() == all;
     chain
 }
 
@@ -256,14 +249,14 @@ mod tests {
     fn in_order_with_and_without_root() {
         let (leaf, mid, root) = (cert(1, "a", "M", false), cert(2, "M", "R", true), cert(3, "R", "R", true));
         let c = judge(&[&leaf, &mid, &root]);
-        assert!(c.order_ok && !c.out_of_order && !c.self_signed);
+        assert!(!c.out_of_order && !c.self_signed);
         assert_eq!((c.path, c.root_included, c.missing_issuer), (vec![0, 1, 2], Some(2), None));
         let c = judge(&[&leaf, &mid]);
-        assert!(c.order_ok);
+        assert!(!c.out_of_order);
         assert_eq!((c.root_included, c.missing_issuer.as_deref()), (None, Some("CN=R")));
         assert_eq!(judge(&[&leaf]).missing_issuer.as_deref(), Some("CN=M"));
         let c = judge(&[&root]);
-        assert!(c.self_signed && c.order_ok && c.missing_issuer.is_none() && c.root_included.is_none());
+        assert!(c.self_signed && !c.out_of_order && c.missing_issuer.is_none() && c.root_included.is_none());
         assert_eq!(judge(&[]), Chain::default());
     }
 
@@ -271,13 +264,13 @@ mod tests {
     fn wrong_orders() {
         let (leaf, mid, root) = (cert(1, "a", "M", false), cert(2, "M", "R", true), cert(3, "R", "R", true));
         let c = judge(&[&leaf, &root, &mid]);
-        assert!(!c.order_ok && c.out_of_order);
+        assert!(c.out_of_order);
         assert_eq!(c.path, [0, 2, 1]);
         let c = judge(&[&root, &mid, &leaf]);
         assert_eq!((c.leaf, c.path.clone(), c.out_of_order), (2, vec![2, 1, 0], true));
         let other = cert(9, "x", "Y", true);
         let c = judge(&[&leaf, &other, &mid, &mid]);
-        assert_eq!((c.path, c.unrelated, c.duplicates, c.order_ok), (vec![0, 2], vec![1], vec![3], false));
+        assert_eq!((c.path, c.unrelated, c.duplicates), (vec![0, 2], vec![1], vec![3]));
     }
 
     #[test]
@@ -347,9 +340,6 @@ mod tests {
             })
             .collect();
         let c = judge_chain(&many);
-        assert_eq!(
-            (c.path.len(), c.not_judged, c.order_ok),
-            (limits::CHAIN_CERTIFICATES, 300 - limits::CHAIN_CERTIFICATES, false)
-        );
+        assert_eq!(c.path.len(), limits::CHAIN_CERTIFICATES);
     }
 }

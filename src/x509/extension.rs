@@ -17,8 +17,8 @@ const _: () = assert!(EXTENSIONS.len() <= 32);
 /// Reads what is inside of the OCTET STRING.
 type Read = fn(Der<'_>, &mut Certificate) -> Decoded<()>;
 
-/// The extensions that are understood (a critical one that is not here is told). A new one is one line and one
-/// function.
+/// The extensions that are understood (a critical one that is not here is told; so is the poison of a precertificate, which
+/// no client is to understand: RFC 6962, section 3.1). A new one is one line and one function.
 const EXTENSIONS: &[(Oid, (&str, Read))] = &[
     (oid("2.5.29.14"), ("subjectKeyIdentifier", subject_key_id)),
     (oid("2.5.29.35"), ("authorityKeyIdentifier", authority_key_id)),
@@ -30,7 +30,6 @@ const EXTENSIONS: &[(Oid, (&str, Read))] = &[
     (oid("2.5.29.31"), ("cRLDistributionPoints", crl_distribution_points)),
     (oid("2.5.29.32"), ("certificatePolicies", policies)),
     (oid("1.3.6.1.4.1.11129.2.4.2"), ("signedCertificateTimestampList", sct_list)),
-    (oid("1.3.6.1.4.1.11129.2.4.3"), ("ctPoison", poison)),
     (oid("1.3.6.1.5.5.7.1.24"), ("tlsFeature", tls_feature)),
     (oid("2.5.29.30"), ("nameConstraints", name_constraints)),
     (oid("2.5.29.18"), ("issuerAltName", nothing)),
@@ -210,11 +209,6 @@ pub(crate) fn count_scts(list: &[u8]) -> Result<usize, DecodeErrorKind> {
     Ok(n)
 }
 
-fn poison(_: Der<'_>, c: &mut Certificate) -> Decoded<()> {
-    c.is_precertificate = true;
-    Ok(())
-}
-
 /// TLS features (RFC 7633): the TLS extensions that the server must answer.
 fn tls_feature(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
     let mut list = d.expect("Features", SEQUENCE)?.inside();
@@ -310,8 +304,9 @@ mod tests {
             (vec!["http://ocsp.example".into()], vec!["http://ca.example\\u{1b}".into()])
         );
         assert_eq!(c.crl_urls, ["http://crl.example/a", "ldap://b"]);
-        assert_eq!((c.scts, c.must_staple, c.is_precertificate, c.name_constraints.is_some()), (2, true, true, true));
-        assert_eq!(c.unknown_critical, [""; 0]);
+        assert_eq!((c.scts, c.must_staple, c.name_constraints.is_some()), (2, true, true));
+        // The poison of a precertificate.
+        assert_eq!(c.unknown_critical, ["1.3.6.1.4.1.11129.2.4.3"]);
     }
 
     #[test]
@@ -325,13 +320,13 @@ mod tests {
             let kind = damaged[n][4..4 + kind_len].to_vec();
             damaged[n] = any(&kind, false, &[0x30, 9, 1]);
             let c = cert(&damaged);
-            // poison is a fact by its presence.
+            // The poison is not looked into.
             assert_eq!(c.problems.len(), usize::from(n != 10), "{n} {at} {:?}", c.problems);
             assert_eq!(c.subject_alt_names.is_empty(), n == 5);
             assert_eq!(c.crl_urls.is_empty(), n == 7);
             // And one without any value.
             damaged[n] = tlv(SEQUENCE, &[&tlv(OID, &[&kind])]);
-            assert_eq!(cert(&damaged).problems.len(), 1, "{n}");
+            assert_eq!(cert(&damaged).problems.len(), usize::from(n != 10), "{n}");
         }
     }
 

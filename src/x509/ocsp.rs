@@ -124,8 +124,6 @@ pub struct OcspResponse {
     pub response_status: OcspResponseStatus,
     /// The responder: its name (RFC 4514) or `key:` and the hash of its key.
     pub responder: Option<String>,
-    /// When it was signed, seconds since 1970.
-    pub produced_at: Option<i64>,
     /// The single responses; empty unless successful.
     pub statuses: Vec<OcspStatus>,
     /// Algorithm of the responder's signature.
@@ -162,7 +160,6 @@ pub fn parse_ocsp(der: &[u8]) -> Decoded<OcspResponse> {
             _ => return Err(status.illegal("responseStatus")),
         },
         responder: None,
-        produced_at: None,
         statuses: Vec::new(),
         signature_algorithm: None,
     };
@@ -194,7 +191,7 @@ fn read_basic(mut d: Der<'_>, out: &mut OcspResponse) -> Decoded<()> {
         }
         _ => return Err(responder.illegal("responderID")),
     });
-    out.produced_at = time::seconds(&data.next("producedAt")?);
+    data.next("producedAt")?;
     let mut responses = data.expect("responses", SEQUENCE)?.inside();
     while !responses.is_empty() {
         let one = responses.expect("SingleResponse", SEQUENCE)?;
@@ -290,7 +287,6 @@ mod tests {
         let r = parse_ocsp(&response(&[0x80, 0], &key())).unwrap();
         assert_eq!(r.response_status, OcspResponseStatus::Successful);
         assert_eq!(r.responder.as_deref(), Some("key:0909090909090909090909090909090909090909"));
-        assert_eq!(r.produced_at, Some(1_767_225_600));
         assert_eq!(r.signature_algorithm, Some(("ecdsa-with-SHA256".into(), SignatureHash::Sound)));
         let s = r.status_of("00ab").unwrap();
         assert_eq!(

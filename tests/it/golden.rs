@@ -21,10 +21,6 @@ const SKIPPED: &[(&str, &str)] = &[
 
 const UPGRADES: &str = "what a connection spoke before it was upgraded is not named yet";
 
-/// Expectations that this version does not meet: capture, keys of `[expect]`, what is missing. Each key named here must
-/// really fail, and every other one must hold, so that nothing rests here longer than it has to.
-const NOT_YET: &[(&str, &[&str], &str)] = &[];
-
 /// Keys of `[expect]` about the file, or not about a report at all.
 const OF_THE_FILE: &[&str] = &["complete", "flows", "each", "words", "whole"];
 
@@ -35,22 +31,7 @@ type Complaint = (String, String);
 fn captures_are_reported_as_their_descriptions_say() {
     let mut bad = Vec::new();
     for g in goldens().iter().filter(|g| !is_skipped(&g.name)) {
-        let complaints = complaints(g);
-        let waived: BTreeSet<&str> =
-            NOT_YET.iter().filter(|n| n.0 == g.name).flat_map(|n| n.1.iter().copied()).collect();
-        for (key, text) in &complaints {
-            if !waived.contains(key.as_str()) {
-                bad.push(format!("{}: {key}: {text}", g.name));
-            }
-        }
-        for key in waived {
-            if !complaints.iter().any(|(k, _)| k == key) {
-                bad.push(format!("{}: {key} holds now: take it out of NOT_YET", g.name));
-            }
-        }
-    }
-    for (name, _, why) in NOT_YET {
-        assert!(goldens().iter().any(|g| g.name == *name), "NOT_YET names {name} ({why}), which does not exist");
+        bad.extend(complaints(g).into_iter().map(|(key, text)| format!("{}: {key}: {text}", g.name)));
     }
     assert!(bad.is_empty(), "{} complaints:\n{}", bad.len(), bad.join("\n"));
 }

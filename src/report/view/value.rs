@@ -108,11 +108,6 @@ impl<'a, N, T> Codes<'a, N, T> {
     pub fn new(numbers: &'a [N]) -> Self {
         Self { numbers, kind: PhantomData }
     }
-
-    /// The numbers.
-    pub fn numbers(&self) -> &'a [N] {
-        self.numbers
-    }
 }
 
 impl<N: Copy, T: Registry + From<N>> Serialize for Codes<'_, N, T> {

@@ -11,8 +11,8 @@ pub(super) fn signature_algorithms(r: &mut Reader<'_>, _: Place, out: &mut Exten
 }
 
 /// `signature_algorithms_cert` (RFC 8446, section 4.2.3).
-pub(super) fn signature_algorithms_cert(r: &mut Reader<'_>, _: Place, out: &mut Extensions) -> Decoded<()> {
-    list(r, &mut out.signature_schemes_cert)
+pub(super) fn signature_algorithms_cert(r: &mut Reader<'_>, _: Place, _: &mut Extensions) -> Decoded<()> {
+    list(r, &mut Vec::new())
 }
 
 /// `delegated_credential` (RFC 9345, section 4.1): schemes in the requests, the credential beside the certificate.

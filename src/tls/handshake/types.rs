@@ -145,8 +145,6 @@ pub struct Extensions {
     pub point_formats: Vec<u8>,
     /// `signature_algorithms`.
     pub signature_schemes: Vec<u16>,
-    /// `signature_algorithms_cert`.
-    pub signature_schemes_cert: Vec<u16>,
     /// `certificate_authorities`: where each DER name stands in the message.
     pub certificate_authorities: Vec<Span>,
     /// `pre_shared_key`: number of identities offered, or the selected one.

@@ -135,43 +135,6 @@ impl NamedGroup {
     pub const fn is_post_quantum(self) -> bool {
         matches!(self.0, 0x0200..=0x0202 | 0x11e9..=0x11ee | 0x4138 | 0x6399 | 0x639a)
     }
-
-    /// True for finite-field Diffie-Hellman groups (RFC 7919).
-    pub const fn is_finite_field(self) -> bool {
-        matches!(self.0, 0x0100..=0x01ff)
-    }
-
-    /// Bytes of a TLS 1.3 key share from the client and from the server; `None` where the group has none or its size
-    /// is not fixed here. Uncompressed points are 1 + 2n bytes (RFC 9846, section 4.3.8.2), ML-KEM keys and
-    /// ciphertexts have the sizes of FIPS 203, table 3, and a hybrid is the concatenation.
-    pub const fn key_share_len(self) -> Option<(usize, usize)> {
-        match self {
-            Self::SECP256R1 | Self::BRAINPOOLP256R1TLS13 | Self::CURVE_SM2 => same_len(65),
-            Self::SECP384R1 | Self::BRAINPOOLP384R1TLS13 => same_len(97),
-            Self::SECP521R1 => same_len(133),
-            Self::BRAINPOOLP512R1TLS13 => same_len(129),
-            Self::X25519 => same_len(32),
-            Self::X448 => same_len(56),
-            Self::FFDHE2048 => same_len(256),
-            Self::FFDHE3072 => same_len(384),
-            Self::FFDHE4096 => same_len(512),
-            Self::FFDHE6144 => same_len(768),
-            Self::FFDHE8192 => same_len(1024),
-            Self::MLKEM512 => Some((800, 768)),
-            Self::MLKEM768 => Some((1184, 1088)),
-            Self::MLKEM1024 => Some((1568, 1568)),
-            Self::SECP256R1_MLKEM768 | Self::CURVE_SM2_MLKEM768 | Self::SECP256R1_KYBER768_DRAFT00 => {
-                Some((65 + 1184, 65 + 1088))
-            }
-            Self::X25519_MLKEM768 | Self::X25519_KYBER768_DRAFT00 => Some((32 + 1184, 32 + 1088)),
-            Self::SECP384R1_MLKEM1024 => Some((97 + 1568, 97 + 1568)),
-            _ => None,
-        }
-    }
-}
-
-const fn same_len(n: usize) -> Option<(usize, usize)> {
-    Some((n, n))
 }
 
 #[cfg(test)]
@@ -184,17 +147,5 @@ mod tests {
         assert!(NamedGroup(0x6399).is_post_quantum());
         assert!(NamedGroup(0x0201).is_post_quantum());
         assert!(!NamedGroup::X25519.is_post_quantum());
-        assert!(NamedGroup::FFDHE2048.is_finite_field());
-        assert!(!NamedGroup::SECP256R1.is_finite_field());
-    }
-
-    #[test]
-    fn share_sizes() {
-        // draft-ietf-tls-ecdhe-mlkem, section 4: 1216 and 1120, 1249 and 1153, 1665 and 1665 bytes.
-        assert_eq!(NamedGroup(0x11ec).key_share_len(), Some((1216, 1120)));
-        assert_eq!(NamedGroup(0x11eb).key_share_len(), Some((1249, 1153)));
-        assert_eq!(NamedGroup(0x11ed).key_share_len(), Some((1665, 1665)));
-        assert_eq!(NamedGroup(0x001d).key_share_len(), Some((32, 32)));
-        assert_eq!(NamedGroup(0x4a4a).key_share_len(), None);
     }
 }
