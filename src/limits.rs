@@ -108,6 +108,14 @@ pub const LIVE_IDLE_COMPLETE_NS: i64 = 7_500_000_000_000;
 /// In a live capture: frames of a connection without TLS that are kept.
 pub const PLAIN_FRAMES: u64 = 64;
 
+/// In a live capture of which only handshakes with findings are kept: memory for frames of one flow that wait for its decision:
+/// the records whose shape is remembered ([`SHAPES_PER_FLOW`]) and the handshake before them.
+pub const WAITING_FLOW_BYTES: usize = 1 << 20;
+
+/// The same of all flows together. Beyond it the frames of the oldest flow are dropped, those of a flow that went well so far
+/// first.
+pub const WAITING_BYTES: usize = 64 << 20;
+
 /// In the UI on a live capture: bytes of frames that are kept, twice, so that flows can be opened; of older ones only what
 /// the list says remains.
 pub const SPOOL_BYTES: u64 = 64 << 20;

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::{Analyzer, FlowReport, report};
 use crate::flow::FlowIndex;
 use crate::limits;
-use crate::span::Timestamp;
+use crate::span::{FrameNo, Timestamp};
 
 /// Looks at idle flows for each call of [`Analyzer::tick`].
 const LOOKS: usize = 256;
@@ -28,6 +28,24 @@ impl Decided {
             return None;
         }
         self.0.pop_front().map(|(_, i, id)| (i, id))
+    }
+}
+
+/// What the last frame was.
+#[derive(Debug, Default)]
+pub(super) struct Last {
+    /// See [`Analyzer::wanted`].
+    pub(super) wanted: Option<u64>,
+    /// See [`Analyzer::fragments`].
+    pub(super) fragments: Vec<FrameNo>,
+    /// See [`Analyzer::is_fragment`].
+    pub(super) is_fragment: bool,
+}
+
+impl Last {
+    pub(super) fn clear(&mut self) {
+        (self.wanted, self.is_fragment) = (None, false);
+        self.fragments.clear();
     }
 }
 
@@ -95,7 +113,6 @@ impl Analyzer {
                 facts.packets_lost || self.losses.within(facts.first.time, facts.doubtful_until(self.now));
             self.redact(&mut facts);
             facts.siblings = self.memory.recall(&facts);
-            facts.siblings = self.memory.recall(&facts);
             out.extend(report(facts, &self.options.policy));
         }
         out
@@ -104,7 +121,29 @@ impl Analyzer {
     /// For a live source: the flow that the last frame belongs to, as long as its handshake can still be explained by frames:
     /// those of the data behind it are not worth keeping.
     pub fn wanted(&self) -> Option<u64> {
-        self.wanted
+        self.last.wanted
+    }
+
+    /// For a live source: earlier frames that hold fragments of what the last frame completed.
+    pub fn fragments(&self) -> &[FrameNo] {
+        &self.last.fragments
+    }
+
+    /// The last frame is a fragment of something that is not complete.
+    pub fn is_fragment(&self) -> bool {
+        self.last.is_fragment
+    }
+
+    /// For a live source: ids of flows that have ended and of which there is nothing to tell.
+    pub fn take_silent(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.silent)
+    }
+
+    /// A flow ends without a report.
+    pub(super) fn in_silence(&mut self, id: u64) {
+        if self.options.live {
+            self.silent.push(id);
+        }
     }
 
     /// Looks at the flow that is idle longest and reports it when its time is over; false when none can be near it.

@@ -110,8 +110,10 @@ pub struct Analyzer {
     memory: Memory,
     /// What is true of flows of the inputs before, together.
     findings: Vec<Finding>,
-    /// See [`Analyzer::wanted`].
-    wanted: Option<u64>,
+    /// What the last frame was.
+    last: live::Last,
+    /// Ids of flows that ended without a report.
+    silent: Vec<u64>,
 }
 
 impl Analyzer {
@@ -148,7 +150,8 @@ impl Analyzer {
             before: None,
             memory: Memory::default(),
             findings: Vec::new(),
-            wanted: None,
+            last: live::Last::default(),
+            silent: Vec::new(),
         }
     }
 
@@ -176,7 +179,7 @@ impl Analyzer {
             let back_ns = before.0.saturating_sub(time.0);
             self.memory.clock_back(ClockJump { frame: frame.no, back_ns, count: 1 });
         }
-        self.wanted = None;
+        self.last.clear();
         let mut decoder = std::mem::take(&mut self.decoder);
         match decoder.decode(frame) {
             Packet::Tcp(segment) => {
@@ -195,6 +198,7 @@ impl Analyzer {
                 self.unreachable(&icmp, Mark { frame: frame.no, time });
             }
             Packet::Skipped(why) => {
+                self.last.is_fragment = why == Skip::FragmentHeld;
                 if why == Skip::UnsupportedLink {
                     self.unsupported.get_or_insert((frame.link, frame.no));
                 }
@@ -233,13 +237,15 @@ impl Analyzer {
             if flow.has_speech() && (pressed || over || idle > limits::IDLE_NS) {
                 let pending = flow.pending_bytes();
                 flow.evicted = pressed && !over;
+                let id = flow.id;
                 let facts = flow.park(&mut self.certificates);
                 self.parked = self.parked.saturating_add(1);
                 self.speeches = self.speeches.saturating_sub(1);
                 self.evicted_handshakes = self.evicted_handshakes.saturating_add(u64::from(pressed && !over));
                 self.pending = self.pending.saturating_sub(pending);
-                if let Some(facts) = facts {
-                    self.report(facts);
+                match facts {
+                    Some(facts) => self.report(facts),
+                    None => self.in_silence(id),
                 }
             }
             self.table.requeue(i);
@@ -352,7 +358,7 @@ impl Analyzer {
         };
         let Some(flow) = self.table.get_mut(i) else { return };
         let side = if key.is_loop() { flow.side_of_loop(seg) } else { flow.side_of(src) };
-        let (before, spoke) = (flow.pending_bytes(), flow.has_speech());
+        let (before, spoke, was_wanted) = (flow.pending_bytes(), flow.has_speech(), flow.is_wanted());
         flow.segment(side, seg, mark, &mut self.certificates, &mut KeepNothing);
         let after = flow.pending_bytes();
         self.speeches = self.speeches.saturating_add(usize::from(!spoke && flow.has_speech()));
@@ -361,7 +367,9 @@ impl Analyzer {
             if flow.becomes_decided() {
                 self.decided.push(mark.time, i, flow.id);
             }
-            self.wanted = flow.is_wanted().then_some(flow.id);
+            // Also the frame behind which no more are: it completes what they said.
+            self.last.wanted = (was_wanted || flow.is_wanted()).then_some(flow.id);
+            self.last.fragments.extend(seg.pieces.iter().map(|p| p.span.frame).filter(|no| *no != mark.frame));
         }
         self.pending = self.pending.saturating_sub(before).saturating_add(after);
         if closed {
@@ -394,7 +402,8 @@ impl Analyzer {
             && let Some(i) = self.table.find(&key, mark.time)
             && let Some(flow) = self.table.get_mut(i)
         {
-            flow.unreachable(flow.side_of(src), icmp, mark);
+            let ours = flow.unreachable(flow.side_of(src), icmp, mark);
+            self.last.wanted = (ours && flow.is_wanted()).then_some(flow.id);
         }
     }
 
@@ -422,9 +431,13 @@ impl Analyzer {
         self.pending = self.pending.saturating_sub(flow.pending_bytes());
         self.parked = self.parked.saturating_sub(usize::from(flow.is_parked()));
         self.speeches = self.speeches.saturating_sub(usize::from(flow.has_speech()));
-        if let Some(mut facts) = flow.finish(by_end_of_input, &mut self.certificates, &mut KeepNothing) {
-            facts.packets_lost = self.losses.within(facts.first.time, facts.doubtful_until(self.now));
-            self.report(facts);
+        let id = flow.id;
+        match flow.finish(by_end_of_input, &mut self.certificates, &mut KeepNothing) {
+            Some(mut facts) => {
+                facts.packets_lost = self.losses.within(facts.first.time, facts.doubtful_until(self.now));
+                self.report(facts);
+            }
+            None => self.in_silence(id),
         }
     }
 
@@ -432,7 +445,8 @@ impl Analyzer {
     fn report(&mut self, mut facts: FlowFacts) {
         self.redact(&mut facts);
         facts.siblings = self.memory.recall(&facts);
-        let Some(r) = report(facts, &self.options.policy) else { return };
+        let id = facts.id;
+        let Some(r) = report(facts, &self.options.policy) else { return self.in_silence(id) };
         self.memory.remember(&r.facts, r.diagnosis.outcome, r.diagnosis.cause);
         self.done.push(r);
     }

@@ -10,6 +10,7 @@
 mod blocks;
 mod compress;
 mod file;
+mod held;
 mod identify;
 mod linktype;
 #[cfg(target_os = "linux")]
@@ -29,6 +30,7 @@ use std::io;
 
 pub use compress::Compression;
 pub use file::{CaptureFile, Opened, open};
+pub use held::{Fragments, OwnedFrame};
 pub use linktype::LinkType;
 pub use write::PcapngBlocks;
 

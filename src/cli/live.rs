@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::args::Global;
+use super::args::{FailOn, Global};
 use super::live_args::LiveArgs;
 use super::output::{Output, verdict};
 use super::report::style;
@@ -13,7 +13,7 @@ use super::{DAMAGED, FOUND, OK, complain, confine};
 use crate::analyzer::Options;
 use crate::capture::live::{self, Capture, Follow, Live, Stream, Through};
 use crate::diagnose::{Policy, Severity};
-use crate::live::{Keeper, Session, Sink};
+use crate::live::{Keeper, Session, Sieve, Sink};
 use crate::report::{self, Writer};
 use crate::sandbox::Needs;
 use crate::signals::Signals;
@@ -57,7 +57,8 @@ impl Prepared {
                 Source::Interface(c) => (c.info().path.as_str(), c.info().snap_len),
                 _ => ("", 0),
             };
-            sinks.push(Box::new(Keeper::begin(rotation, name, snap_len).map_err(|e| e.to_string())?));
+            let keeper = Keeper::begin(rotation, name, snap_len).map_err(|e| e.to_string())?;
+            sinks.push(sieved(Box::new(keeper), args.write_on));
         }
         Ok(Self { source, sinks, stop: Arc::default() })
     }
@@ -88,6 +89,14 @@ impl Prepared {
             Source::Follow(file, name) => Box::new(Stream::start(Follow::new(file, self.stop), &name)),
         };
         Session::new(source, options, self.sinks)
+    }
+}
+
+/// A sink that gets all packets, or those of `--write-on`.
+pub(super) fn sieved(to: Box<dyn Sink>, write_on: Option<FailOn>) -> Box<dyn Sink> {
+    match write_on {
+        Some(least) => Box::new(Sieve::new(to, least.into())),
+        None => to,
     }
 }
 
@@ -225,8 +234,8 @@ fn watch(
             ));
         }
     }
-    if let Some(e) = &finished.why {
-        complain(&e.to_string());
+    for sentence in finished.why.iter().map(ToString::to_string).chain(finished.left_out) {
+        complain(&sentence);
     }
     let damaged = finished.sources.iter().any(|s| !s.info.complete);
     if damaged && finished.why.is_none() {

@@ -20,6 +20,7 @@ Examples:
   tlscope live -i eth0                                  in the terminal UI
   tlscope live -i any -f 'tcp port 8443' -F ndjson      each connection as a line, within a second
   tlscope live -i eth0 -w ring.pcapng --rotate-size 100M --rotate-keep 10
+  tlscope live -i eth0 -w bad.pcapng --write-on error   only the handshakes that fail
   ssh host tcpdump -U -w - tcp | tlscope live -         a capture of another host
   tlscope live --follow growing.pcap -F ndjson"
 )]
@@ -53,6 +54,11 @@ pub(super) struct LiveArgs {
     /// Keep the packets in a file (pcapng)
     #[arg(short, long, value_name = "FILE")]
     pub(super) write: Option<PathBuf>,
+    /// Of the packets keep only the handshakes of connections with such a finding or a worse one:
+    /// warning (the default), error or info
+    #[arg(long, value_enum, value_name = "SEVERITY", hide_possible_values = true, requires = "write", num_args = 0..=1)]
+    #[arg(default_missing_value = "warning")]
+    pub(super) write_on: Option<FailOn>,
     /// Begin a new file (NAME-00001.EXT and so on) after so many bytes, such as 100M
     #[arg(long, value_name = "SIZE", value_parser = size, requires = "write")]
     pub(super) rotate_size: Option<u64>,

@@ -62,6 +62,11 @@ pub(super) struct RunArgs {
     /// Where the packets and keys go (pcapng)
     #[arg(short, long, value_name = "FILE", default_value = "tlscope-run.pcapng")]
     write: PathBuf,
+    /// Of the packets keep only the handshakes of connections with such a finding or a worse one:
+    /// warning (the default), error or info
+    #[arg(long, value_enum, value_name = "SEVERITY", hide_possible_values = true, num_args = 0..=1)]
+    #[arg(default_missing_value = "warning")]
+    write_on: Option<FailOn>,
     /// How to write the report, as for `report`
     #[arg(short = 'F', long, value_parser = format_parser(), default_value = "text", hide_possible_values = true)]
     format: String,
@@ -125,7 +130,11 @@ fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
         let _ = child.kill();
         return Ok(DAMAGED);
     }
-    let mut session = Session::new(Box::new(capture), Options { policy, ..Options::default() }, vec![kept.sink()?]);
+    let mut session = Session::new(
+        Box::new(capture),
+        Options { policy, ..Options::default() },
+        vec![super::live::sieved(kept.sink()?, args.write_on)],
+    );
     let mut writer = (format.make)(&mut output, &report::Options { style, ..report::Options::default() });
     writer.begin()?;
     let mut status = None;
@@ -163,8 +172,8 @@ fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
     let worst = writer.summary().worst();
     drop(writer);
     output.close()?;
-    if let Some(e) = &finished.why {
-        complain(&e.to_string());
+    for sentence in finished.why.iter().map(ToString::to_string).chain(finished.left_out) {
+        complain(&sentence);
     }
     let secrets = keys.read()?;
     kept.copy(&secrets, &mut file).and_then(|()| file.close()).map_err(|e| {

@@ -11,7 +11,7 @@ use std::thread;
 use crossbeam_channel::Receiver;
 
 use crate::analyzer::{Analyzer, FlowRef, Options};
-use crate::capture::{Frame, PcapngBlocks, Source};
+use crate::capture::{Fragments, Frame, PcapngBlocks, Source};
 use crate::flow::{Endpoint, FlowKey};
 use crate::packet::{Decoder, Packet, Skip};
 use crate::report;
@@ -21,9 +21,6 @@ use crate::text;
 
 use super::input::Input;
 use super::worker::News;
-
-/// Held fragments of IP datagrams whose flow is not known yet, in bytes.
-const FRAGMENTS: usize = 4 << 20;
 
 /// What a file is to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,7 +211,9 @@ fn packets(job: &Job, mut file: Box<dyn Source>, stop: &AtomicBool, out: &mut dy
                     let ranges = wanted.get(&FlowKey::new(src, dst).0);
                     if ranges.is_some_and(|r| r.iter().any(|(a, b)| *a <= frame.no && frame.no <= *b)) {
                         for p in seg.pieces {
-                            held.take(p.span.frame, &mut take);
+                            if let Some(earlier) = held.take(p.span.frame) {
+                                take(&earlier.frame());
+                            }
                         }
                         take(&frame);
                     }
@@ -231,45 +230,4 @@ fn packets(job: &Job, mut file: Box<dyn Source>, stop: &AtomicBool, out: &mut dy
     }
     out.write_all(&bytes)?;
     Ok(crate::ladder::count(written, "packet"))
-}
-
-/// Fragments that may turn out to belong to a wanted flow.
-#[derive(Default)]
-struct Fragments {
-    frames: std::collections::BTreeMap<FrameNo, Held>,
-    bytes: usize,
-}
-
-/// A frame with its own bytes.
-struct Held {
-    head: Frame<'static>,
-    data: Vec<u8>,
-}
-
-impl Fragments {
-    fn add(&mut self, f: &Frame<'_>) {
-        self.bytes = self.bytes.saturating_add(f.data.len());
-        let head = Frame {
-            no: f.no,
-            time: f.time,
-            link: f.link,
-            interface: f.interface,
-            orig_len: f.orig_len,
-            fcs_len: f.fcs_len,
-            data: &[],
-        };
-        self.frames.insert(f.no, Held { head, data: f.data.to_vec() });
-        while self.bytes > FRAGMENTS
-            && let Some((_, old)) = self.frames.pop_first()
-        {
-            self.bytes = self.bytes.saturating_sub(old.data.len());
-        }
-    }
-
-    fn take(&mut self, no: FrameNo, sink: &mut impl FnMut(&Frame<'_>)) {
-        if let Some(h) = self.frames.remove(&no) {
-            self.bytes = self.bytes.saturating_sub(h.data.len());
-            sink(&Frame { data: &h.data, ..h.head });
-        }
-    }
 }

@@ -170,6 +170,10 @@ impl Sink for Filler {
         if self.bytes.len() >= BATCH { self.write() } else { Ok(()) }
     }
 
+    fn fragment(&mut self, frame: &Frame<'_>, flow: u64) -> io::Result<()> {
+        self.frame(frame, Some(flow))
+    }
+
     fn rest(&mut self) -> io::Result<()> {
         self.write()
     }

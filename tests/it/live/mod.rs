@@ -3,6 +3,7 @@
 
 mod net;
 mod run;
+mod write;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};

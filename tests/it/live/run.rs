@@ -18,10 +18,11 @@ fn a_command_is_run_and_reported_with_its_keys() {
     let folder = folder.path();
     certificates(folder);
     let _server = serve(&net, 0, folder, "*:4433", &[]);
+    fs::create_dir(folder.join("tmp")).unwrap();
     let run = |more: &[&str], command: &[&str]| {
         let mut c = net.inside(0, PROGRAM);
         c.args(["run", "-i", "lo", "-F", "json", "-o", "report.json"]).args(more).arg("--").args(command);
-        let out = c.current_dir(folder).output().unwrap();
+        let out = c.current_dir(folder).env("TMPDIR", folder.join("tmp")).output().unwrap();
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
         let report = fs::read(folder.join("report.json")).unwrap_or_default();
         (out.status.code(), said, serde_json::from_slice::<Value>(&report).unwrap_or_default())
@@ -43,9 +44,9 @@ fn a_command_is_run_and_reported_with_its_keys() {
     assert_eq!(code, Some(1), "{said}");
     assert_eq!(run(&[], &["/nowhere/at-all"]).0, Some(127));
     assert_eq!(run(&[], &["sh", "-c", "kill -9 $$"]).0, Some(137));
-    let left: Vec<_> =
-        fs::read_dir(std::env::temp_dir()).unwrap().filter_map(|e| e.unwrap().file_name().into_string().ok()).collect();
-    assert!(!left.iter().any(|n| n.starts_with("tlscope-keys-")), "{left:?}");
+    // Its temporary files are gone.
+    let left: Vec<_> = fs::read_dir(folder.join("tmp")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -7,16 +7,20 @@
     reason = "time-outs must fire on a silent wire; only this hands the engine a clock"
 )]
 
+mod keep;
+mod sieve;
+
 use std::io;
-use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::analyzer::{Analyzer, FlowReport, Options, SourceReport};
 use crate::capture::live::{self, Live};
-use crate::capture::{Format, Frame, PcapngBlocks, Problem, SourceInfo};
+use crate::capture::{Format, Fragments, Problem, SourceInfo};
 use crate::diagnose::Finding;
-use crate::scribe::{Job, Rotation, Scribe};
 use crate::span::Timestamp;
+
+pub use keep::{Keeper, Sink};
+pub use sieve::Sieve;
 
 /// Frames taken in one turn.
 const FRAMES: usize = 512;
@@ -46,30 +50,6 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
-}
-
-/// Takes every frame when it was analysed.
-pub trait Sink: Send {
-    /// A frame, and the flow whose handshake it belongs to (see [`Analyzer::wanted`]).
-    ///
-    /// # Errors
-    /// When it cannot be kept.
-    fn frame(&mut self, frame: &Frame<'_>, wanted: Option<u64>) -> io::Result<()>;
-
-    /// Nothing comes just now: what was gathered can be handed on.
-    ///
-    /// # Errors
-    /// When it cannot be.
-    fn rest(&mut self) -> io::Result<()>;
-
-    /// Nothing comes any more.
-    ///
-    /// # Errors
-    /// When something could not be kept.
-    fn end(&mut self, info: &SourceInfo) -> io::Result<()>;
-
-    /// Where it goes, for messages; safe to print.
-    fn name(&self) -> &str;
 }
 
 /// How time passes for the engine.
@@ -106,6 +86,10 @@ pub struct Session {
     sinks: Vec<Box<dyn Sink>>,
     clock: Clock,
     looked: Instant,
+    fragments: Fragments,
+    /// Told to the sinks and not taken yet.
+    ended: Vec<FlowReport>,
+    decided: Vec<FlowReport>,
 }
 
 impl std::fmt::Debug for Session {
@@ -122,7 +106,8 @@ impl Session {
         let now = Instant::now();
         let is_here = source.info().format == Some(Format::Live);
         let clock = if is_here { Clock::Real } else { Clock::Frames { last: None, came: now } };
-        Self { source, analyzer, sinks, clock, looked: now }
+        let (ended, decided) = (Vec::new(), Vec::new());
+        Self { source, analyzer, sinks, clock, looked: now, fragments: Fragments::default(), ended, decided }
     }
 
     /// Takes the frames that are there, a bounded number; where there are none, waits for some, at most so long. False
@@ -132,6 +117,12 @@ impl Session {
     /// When the source or a sink has failed. What was found until then can still be had.
     pub fn turn(&mut self, at_most: Duration) -> Result<bool, Error> {
         let taken = self.take_frames()?;
+        if taken == 0
+            && let Some(now) = self.clock.now()
+        {
+            self.analyzer.tick(Timestamp(now.0.saturating_sub(BEHIND_NS)));
+        }
+        self.tell()?;
         let look = self.looked.elapsed() >= LOOK;
         if look {
             self.looked = Instant::now();
@@ -142,13 +133,23 @@ impl Session {
                 s.rest().map_err(|e| keep_error(s.as_ref(), e))?;
             }
         }
-        if taken > 0 {
-            return Ok(true);
+        if taken > 0 { Ok(true) } else { Ok(self.source.wait(at_most)?) }
+    }
+
+    /// Tells the sinks what became of flows.
+    fn tell(&mut self) -> Result<(), Error> {
+        let (ended, decided, silent) =
+            (self.analyzer.take_flows(), self.analyzer.take_decided(), self.analyzer.take_silent());
+        let mut result = Ok(());
+        for s in &mut self.sinks {
+            let mut told = decided.iter().try_for_each(|f| s.decided(f));
+            told = told.and_then(|()| ended.iter().try_for_each(|f| s.ended(f)));
+            silent.iter().for_each(|id| s.silent(*id));
+            result = result.and(told.map_err(|e| keep_error(s.as_ref(), e)));
         }
-        if let Some(now) = self.clock.now() {
-            self.analyzer.tick(Timestamp(now.0.saturating_sub(BEHIND_NS)));
-        }
-        Ok(self.source.wait(at_most)?)
+        self.ended.extend(ended);
+        self.decided.extend(decided);
+        result
     }
 
     fn take_frames(&mut self) -> Result<usize, Error> {
@@ -161,6 +162,15 @@ impl Session {
             latest = frame.time.or(latest);
             self.analyzer.push(&frame);
             let wanted = self.analyzer.wanted();
+            if self.analyzer.is_fragment() {
+                self.fragments.add(&frame);
+            }
+            for no in self.analyzer.fragments() {
+                let Some((earlier, flow)) = self.fragments.take(*no).zip(wanted) else { continue };
+                for s in &mut self.sinks {
+                    s.fragment(&earlier.frame(), flow).map_err(|e| keep_error(s.as_ref(), e))?;
+                }
+            }
             for s in &mut self.sinks {
                 s.frame(&frame, wanted).map_err(|e| keep_error(s.as_ref(), e))?;
             }
@@ -183,12 +193,12 @@ impl Session {
 
     /// Flows whose handshake is decided and that are still open, each once.
     pub fn take_decided(&mut self) -> Vec<FlowReport> {
-        self.analyzer.take_decided()
+        std::mem::take(&mut self.decided)
     }
 
     /// Flows that have ended.
     pub fn take_flows(&mut self) -> Vec<FlowReport> {
-        self.analyzer.take_flows()
+        std::mem::take(&mut self.ended)
     }
 
     /// What is known of the source.
@@ -203,7 +213,7 @@ impl Session {
 
     /// The capture is over, of itself or because of `why`: what the kernel still holds is taken, everything open is
     /// reported, sinks are closed. Gives the last flows, and what is to be said: `why`, or that a sink failed at the end.
-    pub fn finish(mut self, mut why: Option<Error>) -> Finished {
+    pub fn finish(mut self, why: Option<Error>) -> Finished {
         if why.is_none() {
             let end = Instant::now().checked_add(LAST_FRAMES);
             let _ = self.source.wait(LAST_WAIT);
@@ -211,19 +221,31 @@ impl Session {
         }
         self.count_lost();
         let mut info = self.source.info().clone();
-        for mut s in std::mem::take(&mut self.sinks) {
-            if let Err(e) = s.end(&info) {
-                why.get_or_insert(keep_error(s.as_ref(), e));
-            }
-        }
+        let problem = |message: String| Problem { frame: None, offset: None, message };
         if let Some(why) = &why {
             info.complete = false;
-            info.problems.push(Problem { frame: None, offset: None, message: why.to_string() });
+            info.problems.push(problem(why.to_string()));
         }
         self.analyzer.end_source(&info);
-        let flows = self.analyzer.take_flows();
-        let (sources, findings) = (self.analyzer.sources().to_vec(), self.analyzer.findings());
-        Finished { flows, sources, findings, why }
+        // What is still open is decided now; only then sinks have all that they can have.
+        let mut failed = self.tell().err();
+        let mut left_out = Vec::new();
+        for mut s in std::mem::take(&mut self.sinks) {
+            if let Err(e) = s.end(&info) {
+                failed.get_or_insert(keep_error(s.as_ref(), e));
+            }
+            left_out.extend(s.left_out());
+        }
+        let mut sources = self.analyzer.sources().to_vec();
+        if let Some(source) = sources.last_mut() {
+            if let (Some(failed), None) = (&failed, &why) {
+                source.info.complete = false;
+                source.info.problems.push(problem(failed.to_string()));
+            }
+            source.info.problems.extend(left_out.iter().cloned().map(problem));
+        }
+        let (flows, findings) = (std::mem::take(&mut self.ended), self.analyzer.findings());
+        Finished { flows, sources, findings, why: why.or(failed), left_out }
     }
 }
 
@@ -238,69 +260,10 @@ pub struct Finished {
     pub findings: Vec<Finding>,
     /// Why it ended before it was told to.
     pub why: Option<Error>,
+    /// What sinks had to leave out, one sentence each; safe to print. The source's problems have them too.
+    pub left_out: Vec<String>,
 }
 
 fn keep_error(sink: &dyn Sink, source: io::Error) -> Error {
     Error::Keep { path: sink.name().to_owned(), source }
-}
-
-/// Keeps all packets in pcapng files, which a [`Scribe`] writes.
-#[derive(Debug)]
-pub struct Keeper {
-    scribe: Option<Scribe>,
-    blocks: PcapngBlocks,
-    buffer: Vec<u8>,
-    name: String,
-}
-
-impl Keeper {
-    /// Opens the first file. Interface and snap length are what the file will say of its packets.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub fn begin(rotation: Rotation, interface: &str, snap_len: u32) -> Result<Self, Error> {
-        let name = crate::text::escape(&rotation.path.to_string_lossy()).into_owned();
-        let path: PathBuf = rotation.path.clone();
-        let fail = |source| Error::Keep { path: crate::text::escape(&path.to_string_lossy()).into_owned(), source };
-        let mut scribe = Scribe::start(&Job::Keep(rotation)).map_err(fail)?;
-        let blocks = PcapngBlocks::new(interface, snap_len);
-        let mut buffer = Vec::new();
-        blocks.preamble(&mut buffer);
-        scribe.preamble(&buffer).map_err(fail)?;
-        Ok(Self { scribe: Some(scribe), blocks, buffer, name })
-    }
-}
-
-impl Sink for Keeper {
-    fn frame(&mut self, frame: &Frame<'_>, _: Option<u64>) -> io::Result<()> {
-        let Some(scribe) = self.scribe.as_mut() else { return Ok(()) };
-        self.buffer.clear();
-        let new = self.blocks.frame(frame, &mut self.buffer);
-        scribe.data(&self.buffer)?;
-        if new {
-            self.buffer.clear();
-            self.blocks.preamble(&mut self.buffer);
-            scribe.preamble(&self.buffer)?;
-        }
-        Ok(())
-    }
-
-    fn rest(&mut self) -> io::Result<()> {
-        self.scribe.as_mut().map_or(Ok(()), Scribe::flush)
-    }
-
-    fn end(&mut self, info: &SourceInfo) -> io::Result<()> {
-        let Some(mut scribe) = self.scribe.take() else { return Ok(()) };
-        self.buffer.clear();
-        if let (Some(lost), Some(at)) = (info.dropped, info.last_time) {
-            PcapngBlocks::lost(lost, at, &mut self.buffer);
-        }
-        // Also a file without a packet says what it is.
-        scribe.data(&self.buffer)?;
-        scribe.finish()
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
 }

@@ -1,0 +1,126 @@
+//! Where the packets of a live source go besides, and the files that keep all of them.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::Error;
+use crate::analyzer::FlowReport;
+use crate::capture::{Frame, PcapngBlocks, SourceInfo};
+use crate::scribe::{Job, Rotation, Scribe};
+
+/// Takes every frame when it was analysed, and hears what became of flows.
+pub trait Sink: Send {
+    /// A frame, and the flow whose handshake it belongs to (see [`Analyzer::wanted`](crate::analyzer::Analyzer::wanted)).
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn frame(&mut self, frame: &Frame<'_>, wanted: Option<u64>) -> io::Result<()>;
+
+    /// A frame that was given before, without a flow: it holds a fragment of what the next frame completes, for this flow.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn fragment(&mut self, _frame: &Frame<'_>, _flow: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A flow is decided and still open.
+    ///
+    /// # Errors
+    /// When something could not be kept.
+    fn decided(&mut self, _flow: &FlowReport) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A flow has ended; none of the frames that follow belongs to it.
+    ///
+    /// # Errors
+    /// When something could not be kept.
+    fn ended(&mut self, _flow: &FlowReport) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A flow has ended, and there is nothing to tell of it.
+    fn silent(&mut self, _flow: u64) {}
+
+    /// Nothing comes just now: what was gathered can be handed on.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    fn rest(&mut self) -> io::Result<()>;
+
+    /// Nothing comes any more.
+    ///
+    /// # Errors
+    /// When something could not be kept.
+    fn end(&mut self, info: &SourceInfo) -> io::Result<()>;
+
+    /// What should be there and is not, when it has ended: a sentence, safe to print.
+    fn left_out(&self) -> Option<String> {
+        None
+    }
+
+    /// Where it goes, for messages; safe to print.
+    fn name(&self) -> &str;
+}
+
+/// Keeps all packets in pcapng files, which a [`Scribe`] writes.
+#[derive(Debug)]
+pub struct Keeper {
+    scribe: Option<Scribe>,
+    blocks: PcapngBlocks,
+    buffer: Vec<u8>,
+    name: String,
+}
+
+impl Keeper {
+    /// Opens the first file. Interface and snap length are what the file will say of its packets.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn begin(rotation: Rotation, interface: &str, snap_len: u32) -> Result<Self, Error> {
+        let name = crate::text::escape(&rotation.path.to_string_lossy()).into_owned();
+        let path: PathBuf = rotation.path.clone();
+        let fail = |source| Error::Keep { path: crate::text::escape(&path.to_string_lossy()).into_owned(), source };
+        let mut scribe = Scribe::start(&Job::Keep(rotation)).map_err(fail)?;
+        let blocks = PcapngBlocks::new(interface, snap_len);
+        let mut buffer = Vec::new();
+        blocks.preamble(&mut buffer);
+        scribe.preamble(&buffer).map_err(fail)?;
+        Ok(Self { scribe: Some(scribe), blocks, buffer, name })
+    }
+}
+
+impl Sink for Keeper {
+    fn frame(&mut self, frame: &Frame<'_>, _: Option<u64>) -> io::Result<()> {
+        let Some(scribe) = self.scribe.as_mut() else { return Ok(()) };
+        self.buffer.clear();
+        let new = self.blocks.frame(frame, &mut self.buffer);
+        scribe.data(&self.buffer)?;
+        if new {
+            self.buffer.clear();
+            self.blocks.preamble(&mut self.buffer);
+            scribe.preamble(&self.buffer)?;
+        }
+        Ok(())
+    }
+
+    fn rest(&mut self) -> io::Result<()> {
+        self.scribe.as_mut().map_or(Ok(()), Scribe::flush)
+    }
+
+    fn end(&mut self, info: &SourceInfo) -> io::Result<()> {
+        let Some(mut scribe) = self.scribe.take() else { return Ok(()) };
+        self.buffer.clear();
+        if let (Some(lost), Some(at)) = (info.dropped, info.last_time) {
+            PcapngBlocks::lost(lost, at, &mut self.buffer);
+        }
+        // Also a file without a packet says what it is.
+        scribe.data(&self.buffer)?;
+        scribe.finish()
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
