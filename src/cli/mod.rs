@@ -15,6 +15,7 @@ mod interfaces;
 mod live;
 #[cfg(target_os = "linux")]
 mod live_args;
+mod manual;
 mod output;
 mod report;
 #[cfg(target_os = "linux")]
@@ -41,38 +42,6 @@ const FOUND: u8 = 1;
 const USAGE: u8 = 2;
 /// An input could not be read, or is damaged; or an output could not be written.
 const DAMAGED: u8 = 3;
-
-/// The manual's section on exit codes (roff).
-const EXIT_STATUS: &str = ".SH EXIT STATUS
-.TP
-0
-Everything was read, no finding at or above \\fB\\-\\-fail\\-on\\fR.
-.TP
-1
-A finding at or above \\fB\\-\\-fail\\-on\\fR, or an expectation (\\fB\\-\\-expect\\fR) broken.
-.TP
-2
-The command line is wrong.
-.TP
-3
-An input or interface cannot be opened, is damaged or fails (what is readable is still reported), or the output cannot be
-written. A live capture that is interrupted and wrote its whole report ends with 0.
-";
-
-/// The manual's section on rights (roff).
-const RIGHTS: &str = ".SH RIGHTS
-Before the first packet is read, from a file or an interface, all rights are given up: root becomes another user, capabilities
-are dropped, and no file, connection or program can be opened any more (landlock, seccomp), as far as the kernel knows these.
-.TP
-\\fB\\-v\\fR, \\fB\\-\\-verbose\\fR
-Say how far that went.
-.TP
-\\fB\\-\\-user\\fR NAME
-Who to become when started as root. Default: who called sudo, else nobody.
-.TP
-\\fB\\-\\-no\\-sandbox\\fR
-Keep all rights.
-";
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
@@ -138,11 +107,7 @@ fn run(cli: Cli) -> u8 {
             Ok(OK)
         }),
         Some(Command::Man) => output::print(|out| {
-            let mut buffer = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut buffer)?;
-            out.write_all(&buffer)?;
-            out.write_all(EXIT_STATUS.as_bytes())?;
-            out.write_all(RIGHTS.as_bytes())?;
+            manual::write(out)?;
             Ok(OK)
         }),
         None => open(cli),

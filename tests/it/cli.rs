@@ -3,24 +3,19 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Child, Command as Process, Stdio};
 use std::time::Duration;
 
 use assert_cmd::Command;
 use serde_json::Value;
-use tlscope::{diagnose, report};
+use tlscope::report;
 
 use crate::support::{capture, drives_a_terminal, flows, golden, goldens, root};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tlscope");
 
-/// Commands that have a help of their own; the first is the program itself.
-const COMMANDS: &[&str] =
-    &["", "report", "live", "run", "interfaces", "why", "diff", "explain", "schema", "completions", "man"];
-
 /// The program, in the project's directory, without settings of the person who runs the test.
-fn tlscope<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+pub fn tlscope<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut c = Command::new(PROGRAM);
     for name in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "SSLKEYLOGFILE", "COLUMNS"] {
         c.env_remove(name);
@@ -36,7 +31,7 @@ pub struct Ran {
     pub err: String,
 }
 
-fn ran(c: &mut Command) -> Ran {
+pub fn ran(c: &mut Command) -> Ran {
     let o = c.output().expect("the program runs");
     let text = |b: Vec<u8>| String::from_utf8(b).expect("output is UTF-8");
     Ran { code: o.status.code().expect("no signal"), out: text(o.stdout), err: text(o.stderr) }
@@ -549,223 +544,4 @@ fn more_inputs_than_may_usually_be_open_are_read() {
     let r = run(args);
     assert_eq!(r.code, 0, "{}", r.err.lines().next().unwrap_or_default());
     assert_eq!(json(&r.out)["summary"]["flows"], 1100);
-}
-
-// Helps and what is generated.
-
-#[test]
-fn helps_fit_a_screen_and_have_examples() {
-    for command in COMMANDS {
-        let with = |flag| run([*command, flag].into_iter().filter(|a| !a.is_empty()));
-        let (long, short) = (with("--help"), with("-h"));
-        // The commands with the most options need a larger screen.
-        let most = match *command {
-            "" => [40, 26],
-            "live" | "run" => [48, 48],
-            "report" => [64, 24],
-            _ => [40, 24],
-        };
-        for (help, flag, most) in [(&long, "--help", most[0]), (&short, "-h", most[1])] {
-            assert_eq!((help.code, help.err.as_str()), (0, ""), "{command} {flag}");
-            assert!(
-                help.out.lines().count() <= most,
-                "{command} {flag} has {} lines:\n{}",
-                help.out.lines().count(),
-                help.out
-            );
-            let widest = help.out.lines().map(|l| l.chars().count()).max();
-            assert!(widest <= Some(100), "{command} {flag} is {widest:?} columns wide");
-            assert!(help.out.contains("Usage: tlscope"), "{command} {flag}:\n{}", help.out);
-        }
-        assert!(
-            long.out.contains("Examples:") && long.out.contains(&format!("tlscope {command}")),
-            "{command}:\n{}",
-            long.out
-        );
-    }
-    let r = run(["--version"]);
-    assert_eq!((r.code, r.out.trim()), (0, concat!("tlscope ", env!("CARGO_PKG_VERSION"))));
-}
-
-#[test]
-fn examples_of_helps_are_understood() {
-    for command in COMMANDS {
-        let help = run([*command, "--help"].into_iter().filter(|a| !a.is_empty())).out;
-        let examples = help.lines().skip_while(|l| !l.starts_with("Examples:")).skip(1);
-        for line in examples.take_while(|l| l.starts_with("  ")) {
-            let typed = line.split('|').map(str::trim).find(|part| part.starts_with("tlscope")).unwrap_or(line);
-            let typed = typed.split("  ").next().unwrap().split('>').next().unwrap();
-            let typed = typed.split(" #").next().unwrap().trim();
-            let typed = typed.replace("-i eth0", "-i no-such-one").replace("-i any", "-i no-such-one");
-            let typed = typed.replace("-i lo", "").replace("tlscope run", "tlscope run -i no-such-one");
-            let typed = typed.replace("'tcp port 8443'", "tcp");
-            let words: Vec<_> = typed.split_whitespace().collect();
-            assert_eq!(words[0], "tlscope", "{line}");
-            // Captures of the examples do not exist (3), nor do their interfaces; everything else must be known.
-            let dir = tempfile::tempdir().unwrap();
-            let r = ran(tlscope(&words[1..]).current_dir(dir.path()).write_stdin(""));
-            let of_a_capture = words.iter().any(|w| w.contains(".pcap") || ["-", "-i"].contains(w));
-            assert_eq!(r.code, if of_a_capture { 3 } else { 0 }, "{line}: {}", r.err);
-        }
-    }
-}
-
-#[test]
-fn the_schema_describes_reports() {
-    let r = run(["schema"]);
-    assert_eq!((r.code, r.err.as_str()), (0, ""));
-    let schema = json(&r.out);
-    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    for g in goldens() {
-        let wrong = differences(&schema, &schema, &g.document, &g.name);
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    }
-    // The check itself sees what is wrong.
-    let mut document = golden("good/mtls-13").document.clone();
-    document["flows"][0]["no_such_member"] = 1.into();
-    assert_eq!(differences(&schema, &schema, &document, "").len(), 1);
-    document["summary"].as_object_mut().unwrap().remove("flows");
-    assert_eq!(differences(&schema, &schema, &document, "").len(), 2);
-    document["schema_version"] = "1".into();
-    assert_eq!(differences(&schema, &schema, &document, "").len(), 3);
-}
-
-/// In what a value differs from its schema: types, required members, members that are not described.
-fn differences(top: &Value, schema: &Value, v: &Value, at: &str) -> Vec<String> {
-    if let Some(name) = schema["$ref"].as_str() {
-        let found = top.pointer(name.trim_start_matches('#')).unwrap_or_else(|| panic!("{name} is not described"));
-        return differences(top, found, v, at);
-    }
-    for key in ["anyOf", "oneOf"] {
-        if let Some(any) = schema[key].as_array() {
-            let each: Vec<_> = any.iter().map(|s| differences(top, s, v, at)).collect();
-            return each.into_iter().min_by_key(Vec::len).unwrap_or_default();
-        }
-    }
-    let mut out = Vec::new();
-    for part in schema["allOf"].as_array().into_iter().flatten() {
-        out.extend(differences(top, part, v, at));
-    }
-    let is = |kind: &Value| match kind.as_str() {
-        Some("null") => v.is_null(),
-        Some("boolean") => v.is_boolean(),
-        Some("integer") => v.is_u64() || v.is_i64(),
-        Some("number") => v.is_number(),
-        Some("string") => v.is_string(),
-        Some("array") => v.is_array(),
-        Some("object") => v.is_object(),
-        other => panic!("{at}: type {other:?}"),
-    };
-    let fits = match &schema["type"] {
-        Value::Null => true,
-        Value::Array(kinds) => kinds.iter().any(is),
-        kind => is(kind),
-    };
-    if !fits {
-        out.push(format!("{at}: {v} is no {}", schema["type"]));
-        return out;
-    }
-    if let Some(all) = schema["enum"].as_array()
-        && !all.contains(v)
-    {
-        out.push(format!("{at}: {v} is none of {all:?}"));
-    }
-    if let Some(only) = schema.get("const")
-        && only != v
-    {
-        out.push(format!("{at}: {v} is not {only}"));
-    }
-    match v {
-        Value::Array(items) if schema["items"].is_object() => {
-            for (i, item) in items.iter().enumerate() {
-                out.extend(differences(top, &schema["items"], item, &format!("{at}[{i}]")));
-            }
-        }
-        Value::Object(members) => {
-            for name in schema["required"].as_array().into_iter().flatten().map(|n| n.as_str().unwrap()) {
-                if !members.contains_key(name) {
-                    out.push(format!("{at}: {name} is missing"));
-                }
-            }
-            for (name, member) in members {
-                let inside = format!("{at}.{name}");
-                match (schema["properties"].get(name), &schema["additionalProperties"]) {
-                    (Some(s), _) | (None, s @ Value::Object(_)) => out.extend(differences(top, s, member, &inside)),
-                    (None, _) if schema["type"].is_null() => {}
-                    (None, _) => out.push(format!("{inside} is not described")),
-                }
-            }
-        }
-        _ => {}
-    }
-    out
-}
-
-#[test]
-fn every_code_is_explained() {
-    let list = run(["explain"]);
-    assert_eq!((list.code, list.err.as_str()), (0, ""));
-    let codes: Vec<_> = list.out.lines().map(|l| l.split_whitespace().next().unwrap()).collect();
-    assert_eq!(codes, diagnose::index().map(|(c, ..)| c).collect::<Vec<_>>());
-    for (code, severity, title) in diagnose::index() {
-        let r = run(["explain", code]);
-        assert_eq!((r.code, r.err.as_str()), (0, ""), "{code}");
-        assert!(r.out.starts_with(&format!("{code} ({})\n{title}\n", severity.name())), "{}", r.out);
-        for heading in ["What", "Why it matters", "How sure", "Fix", "How to verify", "References"] {
-            assert!(r.out.contains(&format!("\n{heading}\n  ")), "{code}: no {heading}:\n{}", r.out);
-        }
-    }
-}
-
-#[test]
-fn registry_entries_are_explained() {
-    // Numbers: IANA "TLS Parameters", "TLS ExtensionType Values", "TLS Supported Groups".
-    for (args, id, name) in [
-        (["alert", "48"], "0x30", "unknown_ca"),
-        (["alert", "unknown_ca"], "0x30", "unknown_ca"),
-        (["alert", "certificate_required"], "0x74", "certificate_required"),
-        (["cipher", "TLS_AES_128_GCM_SHA256"], "0x1301", "TLS_AES_128_GCM_SHA256"),
-        (["cipher", "0xc02f"], "0xc02f", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
-        (["extension", "0x002b"], "0x002b", "supported_versions"),
-        (["extension", "server_name"], "0x0000", "server_name"),
-        (["group", "x25519"], "0x001d", "x25519"),
-        (["signature", "0x0804"], "0x0804", "rsa_pss_rsae_sha256"),
-        (["message", "13"], "0x0d", "certificate_request"),
-        (["version", "0x0304"], "0x0304", "TLS 1.3"),
-    ] {
-        let r = run([&["explain"], &args[..]].concat());
-        assert_eq!((r.code, r.err.as_str()), (0, ""), "{args:?}");
-        assert!(r.out.starts_with(&format!("{name} ({id})\n")), "{args:?}: {}", r.out);
-        assert!(r.out.trim_end().lines().count() > 2, "{args:?}: nothing is explained: {}", r.out);
-    }
-    // Without the kind a name is enough, and a near miss gets a hint.
-    assert_eq!(run(["explain", "supported_versions"]).code, 0);
-    let near = run(["explain", "client-cert-mising"]);
-    assert_eq!(near.code, 2);
-    assert_sentence(&near.err, &["client-cert-missing"]);
-}
-
-#[test]
-fn completions_and_manual_are_generated() {
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let r = run(["completions", shell]);
-        assert_eq!((r.code, r.err.as_str()), (0, ""), "{shell}");
-        for word in ["tlscope", "report", "why", "diff", "explain", "fail-on"] {
-            assert!(r.out.contains(word), "{shell} does not know {word}");
-        }
-    }
-    let r = run(["man"]);
-    assert_eq!((r.code, r.err.as_str()), (0, ""));
-    for word in [".TH", "tlscope", ".SH", "EXIT STATUS", "report"] {
-        assert!(r.out.contains(word), "{word} is not in the manual");
-    }
-}
-
-#[test]
-fn bash_reads_its_completions() {
-    if !Path::new("/bin/bash").exists() {
-        return crate::support::skip("no /bin/bash");
-    }
-    let script = run(["completions", "bash"]).out;
-    Command::new("/bin/bash").args(["--norc", "-n"]).write_stdin(script).assert().success();
 }

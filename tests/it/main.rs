@@ -17,6 +17,7 @@ mod formats;
 mod fuzzing;
 mod gate;
 mod golden;
+mod helps;
 mod hostile;
 mod house;
 mod html;
