@@ -377,7 +377,7 @@ fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
         if let (true, Some((_, _, last))) = (more > 0, s.last_record) {
             let arrow = Arrow {
                 from: f.role(side),
-                label: format!("… {} more records", layout::thousands(more)),
+                label: format!("… {}", count(more, "more record")),
                 says: layout::bytes(s.encrypted.bytes.saturating_sub(bytes)),
                 stroke: Stroke::Encrypted,
                 what: What::Records(Vec::new()),
@@ -402,13 +402,13 @@ fn anomaly(a: &AnomalyKind) -> String {
         AnomalyKind::BadChangeCipherSpec => "a change_cipher_spec that is not one byte 1".into(),
         AnomalyKind::Undecodable(t, e) => format!("{} does not decode: {e}", camel(&t.to_string())),
         AnomalyKind::MessageTooLong(t, n) => {
-            format!("{} of {n} bytes: only its beginning is looked at", camel(&t.to_string()))
+            format!("{} of {}: only its beginning is looked at", camel(&t.to_string()), text::bytes(*n))
         }
         AnomalyKind::UnfinishedMessage(t, claimed, have) => {
-            format!("ends inside {}: {have} of {claimed} bytes came", camel(&t.to_string()))
+            format!("ends inside {}: {have} of {} came", camel(&t.to_string()), text::bytes(*claimed))
         }
         AnomalyKind::UnfinishedRecord(t, claimed, have) => {
-            format!("ends inside a record of type {t}: {have} of {claimed} bytes came")
+            format!("ends inside a record of type {t}: {have} of {} came", text::bytes(*claimed))
         }
     }
 }

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use crate::span::Span;
+use crate::text::bytes;
 
 /// Why a decoder stopped: what it was reading, where, and what was wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +42,12 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             DecodeErrorKind::Short { need, have } => {
-                write!(f, "{} at byte {} needs {}, {have} left", self.what, self.at, count(need))
+                write!(f, "{} at byte {} needs {}, {have} left", self.what, self.at, bytes(need))
             }
-            DecodeErrorKind::Trailing(n) => write!(f, "{} left over after {} at byte {}", count(n), self.what, self.at),
+            DecodeErrorKind::Trailing(n) => write!(f, "{} left over after {} at byte {}", bytes(n), self.what, self.at),
             DecodeErrorKind::Illegal => write!(f, "{} at byte {} has an illegal value", self.what, self.at),
         }
     }
-}
-
-fn count(bytes: usize) -> String {
-    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
 impl std::error::Error for DecodeError {}

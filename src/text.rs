@@ -75,9 +75,24 @@ pub fn hex(bytes: &[u8]) -> String {
     out
 }
 
+/// `1 packet`, `2 packets`: a number and what there is so many of, in English.
+pub fn count(n: u64, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+/// The same of bytes.
+pub fn bytes(n: usize) -> String {
+    count(n as u64, "byte")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([bytes(0), bytes(1), count(2, "flow")], ["0 bytes", "1 byte", "2 flows"]);
+    }
 
     #[test]
     fn nothing_that_drives_a_terminal_survives() {

@@ -17,6 +17,7 @@ use crate::live::{Keeper, Session, Sieve, Sink};
 use crate::report::{self, Writer};
 use crate::sandbox::Needs;
 use crate::signals::Signals;
+use crate::text::count;
 
 /// How long one turn may wait: signals are answered, and flows told, within that.
 const TURN: Duration = Duration::from_millis(100);
@@ -229,8 +230,8 @@ fn watch(
     for s in &finished.sources {
         if let Some(lost) = s.info.dropped.filter(|n| *n > 0) {
             complain(&format!(
-                "{lost} packets were lost by the kernel or the interface before they could be read; make --buffer larger or \
-                 filter with -f"
+                "lost by the kernel or the interface before they could be read: {}; make --buffer larger or filter with -f",
+                count(lost, "packet")
             ));
         }
     }
@@ -280,7 +281,12 @@ impl Counters {
         let (_, connections) = session.counts();
         let info = session.info();
         let lost = info.dropped.filter(|n| *n > 0).map_or(String::new(), |n| format!(", {n} lost"));
-        let _ = write!(io::stderr(), "\r\x1b[Ktlscope: {} packets, {connections} connections{lost}", info.frames);
+        let _ = write!(
+            io::stderr(),
+            "\r\x1b[Ktlscope: {}, {}{lost}",
+            count(info.frames, "packet"),
+            count(connections, "connection")
+        );
     }
 
     fn clear(&mut self) {

@@ -13,6 +13,7 @@ use crate::capture::{self, Opened, Source};
 use crate::diagnose::{Audit, Policy, Severity, breaks_expectation};
 use crate::report::{self, Style, Writer};
 use crate::sandbox::{self, Needs};
+use crate::text::count;
 use crate::tui::Select;
 
 /// Frames between two looks at flows that have ended.
@@ -246,7 +247,7 @@ impl Progress {
             }
             _ => format!("{} MiB", mib(done)),
         };
-        let _ = write!(io::stderr(), "\r\x1b[Ktlscope: {part}, {frames} frames");
+        let _ = write!(io::stderr(), "\r\x1b[Ktlscope: {part}, {}", count(frames, "frame"));
     }
 
     fn clear(&self) {

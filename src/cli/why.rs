@@ -13,7 +13,7 @@ use crate::packet::{Decoder, Packet, Segment, Skip, TcpFlags};
 use crate::report::view::Message;
 use crate::sandbox::Needs;
 use crate::span::{FrameNo, Pair, Side, Timestamp};
-use crate::text::{escape, guard};
+use crate::text::{bytes, count, escape, guard};
 
 /// What one frame is, without its flow.
 struct Seen {
@@ -220,7 +220,10 @@ fn what(packet: Packet<'_>, place: Place) -> What {
         }
         Packet::Udp(d) => {
             let (src, dst) = (Endpoint { ip: d.src, port: d.src_port }, Endpoint { ip: d.dst, port: d.dst_port });
-            What::Other(format!("A UDP datagram from {src} to {dst} with {} bytes: no TLS over TCP", d.wire_len))
+            What::Other(format!(
+                "A UDP datagram from {src} to {dst} with {}: no TLS over TCP",
+                bytes(d.wire_len as usize)
+            ))
         }
         Packet::IcmpUnreachable(i) => What::Other(format!(
             "An ICMP error (code {}) from {} to {} about a {} packet from {} to {}",
@@ -242,12 +245,12 @@ fn head(out: &mut dyn Write, s: &Seen) -> io::Result<()> {
     if let Some(time) = s.time {
         writeln!(out, "  {time}")?;
     }
-    let cut = if (s.on_wire as usize) > s.captured {
-        format!(" of {} (cut by the snap length)", s.on_wire)
+    let size = if (s.on_wire as usize) > s.captured {
+        format!("{} of {} (cut by the snap length)", s.captured, bytes(s.on_wire as usize))
     } else {
-        String::new()
+        bytes(s.captured)
     };
-    writeln!(out, "  Link {}, interface {}, {}{cut} bytes", s.link, s.interface, s.captured)?;
+    writeln!(out, "  Link {}, interface {}, {size}", s.link, s.interface)?;
     match &s.packet {
         What::Other(sentence) => writeln!(out, "  {}.", guard(sentence)),
         What::Tcp(t) => {
@@ -255,28 +258,28 @@ fn head(out: &mut dyn Write, s: &Seen) -> io::Result<()> {
                 writeln!(out, "  VLAN {v}")?;
             }
             if t.fragments > 0 {
-                writeln!(out, "  Completes an IP datagram of {} fragments", t.fragments)?;
+                writeln!(out, "  Completes an IP datagram of {}", count(t.fragments as u64, "fragment"))?;
             }
             writeln!(
                 out,
-                "  TCP {} to {}, {}, seq {}{}, window {}, {} bytes",
+                "  TCP {} to {}, {}, seq {}{}, window {}, {}",
                 t.src,
                 t.dst,
                 flags(t.flags),
                 t.seq,
                 if t.flags.contains(TcpFlags::ACK) { format!(", ack {}", t.ack) } else { String::new() },
                 t.window,
-                t.payload,
+                bytes(t.payload as usize),
             )?;
             if (t.payload as usize) > t.captured {
-                writeln!(out, "  Only {} of its {} bytes were captured", t.captured, t.payload)?;
+                writeln!(out, "  Captured: {} of its {}", t.captured, bytes(t.payload as usize))?;
             }
             match t.place {
                 Place::First | Place::Next => Ok(()),
                 Place::Again(n) if n >= t.payload => writeln!(out, "  All of it was sent before: a retransmission"),
-                Place::Again(n) => writeln!(out, "  The first {n} of its bytes were sent before"),
+                Place::Again(n) => writeln!(out, "  Sent before: its first {}", bytes(n as usize)),
                 Place::Beyond(n) => {
-                    writeln!(out, "  {n} bytes before it had not been seen: late, lost, or not captured")
+                    writeln!(out, "  Not seen before it: {}, late, lost, or not captured", bytes(n as usize))
                 }
             }
         }
@@ -333,9 +336,9 @@ fn story(out: &mut dyn Write, no: FrameNo, tcp: &Tcp, r: &FlowReport) -> io::Res
         for gap in s.gaps.iter().filter(|g| g.frame == no) {
             writeln!(
                 out,
-                "  Here {} bytes of the {} turned out to be missing ({}){}",
-                gap.bytes,
+                "  Missing of the {}, as this frame shows: {} ({}){}",
                 f.role(side),
+                count(gap.bytes, "byte"),
                 gap.reason.name(),
                 if gap.reason == GapReason::Capture { ": the peer acknowledged them" } else { "" },
             )?;
@@ -373,7 +376,7 @@ fn messages(out: &mut dyn Write, no: FrameNo, f: &FlowFacts) -> io::Result<bool>
         let verb = if ends { "Completes" } else { "Holds a part of" };
         let frames: Vec<String> = fact.frames.iter().map(ToString::to_string).collect();
         let over = if frames.len() > 1 { format!(", in frames {}", frames.join(", ")) } else { String::new() };
-        writeln!(out, "  {verb} {} of the {} ({} bytes{basis}{over})", m.kind, m.from, m.length)?;
+        writeln!(out, "  {verb} {} of the {} ({}{basis}{over})", m.kind, m.from, bytes(m.length))?;
     }
     Ok(any)
 }
@@ -385,10 +388,10 @@ fn records(out: &mut dyn Write, no: FrameNo, f: &FlowFacts) -> io::Result<bool> 
         any = true;
         writeln!(
             out,
-            "  Completes a protected record of the {} ({}, {} bytes)",
+            "  Completes a protected record of the {} ({}, {})",
             f.role(s.side),
             s.content_type,
-            s.len
+            count(s.len.into(), "byte")
         )?;
     }
     Ok(any)

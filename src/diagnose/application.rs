@@ -1,6 +1,6 @@
 //! After the handshake: how an established connection ends.
 
-use super::{Blame, Hit, Policy, Rule, Severity, new, page};
+use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::{EndedBy, FlowFacts, How, Outcome};
 use crate::flow::Mark;
 use crate::span::Role;
@@ -106,7 +106,7 @@ fn no_close_notify(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let side = f.side(role);
     let cut = f.anomalies.iter().find_map(|(s, a)| match a.kind {
         AnomalyKind::UnfinishedRecord(_, claimed, have) if *s == side => {
-            Some(format!(" Its last record is cut: {have} of {claimed} bytes came."))
+            Some(format!(" Its last record is cut: {have} of {} came.", words::count(claimed as u64, "byte")))
         }
         _ => None,
     });

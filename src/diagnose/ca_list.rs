@@ -128,7 +128,11 @@ fn huge(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let more = if r.omitted > 0 { "more than " } else { "" };
-    let detail = format!("The CertificateRequest in frame {} names {names} CAs ({more}{bytes} bytes).", r.mark.frame);
+    let detail = format!(
+        "The CertificateRequest in frame {} names {} ({more}{bytes} bytes).",
+        r.mark.frame,
+        words::count(names as u64, "CA")
+    );
     let remedy = "On the server: announce only the CAs that issue client certificates (nginx: ssl_client_certificate; Apache: SSLCADNRequestFile) instead of a whole bundle.";
     let hit = Hit::new(detail, remedy).at(r.mark).blame(Role::Server);
     let choked = of_server(f).filter(|e| {

@@ -219,7 +219,10 @@ fn duplicates(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let all: u64 = f.tcp.packets.iter().sum();
-    let detail = format!("{} of {all} packets of this connection are second copies.", n);
+    let detail = format!(
+        "Of {all} packets of this connection {} second copies.",
+        if n == 1 { "one is a".to_owned() } else { format!("{n} are") }
+    );
     Some(
         capture(detail, "Capture on one interface only, or remove the copies: editcap -d cap.pcap once.pcap.")
             .at(f.first),

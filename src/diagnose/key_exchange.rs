@@ -281,8 +281,10 @@ fn bleed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let h = f.heartbeats.iter().find(|h| h.kind == 1 && h.claimed > h.room)?;
     let role = f.role(h.side);
     let detail = format!(
-        "In frame {} the {role} sent a heartbeat request that claims {} bytes of payload and has room for {}.",
-        h.mark.frame, h.claimed, h.room
+        "In frame {} the {role} sent a heartbeat request that claims {} of payload and has room for {}.",
+        h.mark.frame,
+        words::count(h.claimed as u64, "byte"),
+        h.room
     );
     let remedy = format!(
         "Look at who {} is. Update the peer's TLS library if it is OpenSSL 1.0.1 to 1.0.1f.",
@@ -301,8 +303,11 @@ fn bled(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     })?;
     let role = f.role(answer.side);
     let detail = format!(
-        "The request in frame {} had {} bytes of payload at most; the {role} answered in frame {} with a payload of {} bytes out of its memory.",
-        request.mark.frame, request.room, answer.mark.frame, answer.claimed
+        "The request in frame {} had {} of payload at most; the {role} answered in frame {} with a payload of {} out of its memory.",
+        request.mark.frame,
+        words::count(request.room as u64, "byte"),
+        answer.mark.frame,
+        words::count(answer.claimed as u64, "byte")
     );
     let remedy = format!(
         "On the {role}: update OpenSSL at once, replace key and certificate, have the old certificate revoked."

@@ -376,9 +376,9 @@ fn stall(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         .map_or_else(String::new, |name| format!(" Its {name} was concerned."));
     let more = if n > 1 { format!(" It happened {n} times.") } else { String::new() };
     let detail = format!(
-        "In frame {} the {role} sent {} bytes again, or late, after a pause of {}.{what}{more}",
+        "In frame {} the {role} sent {} again, or late, after a pause of {}.{what}{more}",
         p.mark.frame,
-        p.len,
+        words::count(p.len.into(), "byte"),
         words::duration(p.us)
     );
     let remedy = "On the network: look for loss between the two (mtr, interface counters, policers).";

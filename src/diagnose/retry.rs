@@ -147,12 +147,14 @@ fn cookie(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if back == Some(given) || is_unchanged(f) {
         return None;
     }
-    let has = back.map_or_else(|| "none".to_owned(), |n| format!("one of {n} bytes"));
+    let has = back.map_or_else(|| "none".to_owned(), |n| format!("one of {}", words::count(n as u64, "byte")));
     broken(
         f,
         format!(
-            "The HelloRetryRequest in frame {} has a cookie of {given} bytes, the ClientHello in frame {} has {has}.",
-            r.mark.frame, h.mark.frame
+            "The HelloRetryRequest in frame {} has a cookie of {}, the ClientHello in frame {} has {has}.",
+            r.mark.frame,
+            words::count(given as u64, "byte"),
+            h.mark.frame
         ),
     )
 }

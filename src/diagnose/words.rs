@@ -209,10 +209,7 @@ pub(super) fn duration(us: u64) -> String {
     }
 }
 
-/// `1 packet`, `2 packets`.
-pub(super) fn count(n: u64, one: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
-}
+pub(super) use crate::text::count;
 
 /// Some bytes as text where they are text, else as hexadecimal.
 pub(super) fn bytes(b: &[u8]) -> String {

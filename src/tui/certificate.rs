@@ -1,6 +1,7 @@
 //! A certificate as lines of the field tree: what it says, beside its bytes.
 
 use crate::span::Span;
+use crate::text::count;
 use crate::x509::{Certificate, format_time};
 
 use super::flow_view::Node;
@@ -51,7 +52,7 @@ pub(super) fn certificate(out: &mut Vec<Node>, c: &Certificate, n: usize, depth:
             if t < at {
                 format!("{}  ▲ had expired when captured", format_time(t))
             } else {
-                format!("{}  ({days} days left when captured)", format_time(t))
+                format!("{}  ({} left when captured)", format_time(t), count(days.unsigned_abs(), "day"))
             }
         }),
     );

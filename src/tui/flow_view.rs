@@ -184,7 +184,11 @@ impl Open {
             match &a.what {
                 What::Records(list) => {
                     for (frame, n) in list {
-                        line(1, format!("record in frame {frame}"), format!("{n} bytes, protected"));
+                        line(
+                            1,
+                            format!("record in frame {frame}"),
+                            format!("{}, protected", crate::ladder::count(u64::from(*n), "byte")),
+                        );
                     }
                 }
                 What::Message(MessageKind::EncryptedHandshake | MessageKind::Alert(_, None), _) => {

@@ -142,3 +142,26 @@ fn sarif_rules_carry_their_pages() {
         assert!(rule["help"]["text"].as_str().unwrap().contains(&format!("\n{heading}\n")), "{rule}");
     }
 }
+
+/// `1 bytes` and its like.
+fn false_plural(text: &str) -> Option<&str> {
+    let wrong = regex::Regex::new(
+        r"(?:^|[^0-9.,#])1 (?:protected |more |TLS |TCP )?(?:bytes|packets|flows|frames|records|messages|certificates|connections|segments|fragments|times|days|seconds|CAs|names|findings|problems)\b",
+    );
+    wrong.unwrap().find(text).map(|m| m.as_str())
+}
+
+#[test]
+fn one_is_never_a_plural() {
+    assert!(false_plural("(1 bytes)").is_some() && false_plural("21 bytes, 1 byte").is_none());
+    for g in goldens() {
+        for format in ["text", "json", "markdown", "html"] {
+            assert_eq!(false_plural(&g.report.write(format)), None, "{} as {format}", g.name);
+        }
+    }
+    // A ChangeCipherSpec, whose body is one byte, is among them.
+    for frame in 1..=22 {
+        let said = crate::cli::run(["why", &crate::cli::path("good/alpn-h2-12"), &frame.to_string()]).out;
+        assert_eq!(false_plural(&said), None, "{said}");
+    }
+}

@@ -321,10 +321,10 @@ fn a_frame_is_explained() {
         let r = run(["why", &capture, &m["frame"].to_string()]);
         assert_eq!((r.code, r.err.as_str()), (0, ""));
         let line = format!(
-            "Completes {} of the {} ({} bytes",
+            "Completes {} of the {} ({}",
             m["type"].as_str().unwrap(),
             m["from"].as_str().unwrap(),
-            m["length"]
+            tlscope::text::bytes(m["length"].as_u64().unwrap() as usize)
         );
         assert!(r.out.contains(&line), "{line}: {}", r.out);
     }

@@ -21,7 +21,7 @@ pub(super) fn delegated_credential(r: &mut Reader<'_>, place: Place, _: &mut Ext
         return list(r, &mut Vec::new());
     }
     let valid = r.u32("valid_time")?;
-    r.meaning(|| format!("{valid} seconds"));
+    r.meaning(|| crate::text::count(valid.into(), "second"));
     code_point(r, "dc_cert_verify_algorithm", scheme)?;
     opaque(r, "ASN1_subjectPublicKeyInfo", 3)?;
     code_point(r, "algorithm", scheme)?;

@@ -1,6 +1,7 @@
 //! The messages with little in them.
 
 use crate::reader::{Decoded, Reader};
+use crate::text;
 use crate::tls::ext::Place;
 use crate::tls::names::{CertificateCompressionAlgorithm, HandshakeType};
 
@@ -24,7 +25,7 @@ pub(super) fn new_session_ticket(
 ) -> Decoded<()> {
     let is_tls13 = ctx.era() == Era::Tls13;
     m.lifetime = r.u32(if is_tls13 { "ticket_lifetime" } else { "ticket_lifetime_hint" })?;
-    r.meaning(|| format!("{} seconds", m.lifetime));
+    r.meaning(|| text::count(m.lifetime.into(), "second"));
     if !is_tls13 {
         ticket(r, m)?;
         return Ok(());

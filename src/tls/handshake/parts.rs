@@ -204,7 +204,7 @@ pub(crate) fn name_text(b: &[u8]) -> String {
 
 /// A length.
 pub(crate) fn size_text(n: usize) -> String {
-    if n == 1 { "1 byte".into() } else { format!("{n} bytes") }
+    crate::text::bytes(n)
 }
 
 /// The number of entries of a list.

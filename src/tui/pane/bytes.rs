@@ -1,5 +1,6 @@
 //! The bytes of the frames that carry a message; those of the chosen field are lit.
 
+use crate::text;
 use crate::tui::app::{App, Pane};
 use crate::tui::chrome::Canvas;
 use crate::tui::flow_view::HexLine;
@@ -43,11 +44,14 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
             HexLine::Head(f) => {
                 let text = match o.detail.frames.get(f) {
                     Some(b) if (b.orig_len as usize) > b.data.len() => {
-                        format!("frame {f}: {} of {} bytes were captured", b.data.len(), b.orig_len)
+                        format!("frame {f}: {} of {} captured", b.data.len(), text::bytes(b.orig_len as usize))
                     }
-                    Some(b) => format!("frame {f}: {} bytes", b.data.len()),
+                    Some(b) => format!("frame {f}: {}", text::bytes(b.data.len())),
                     None => {
-                        format!("frame {f}: its bytes are not held ({} frames beyond the cap)", o.detail.frames_omitted)
+                        format!(
+                            "frame {f}: its bytes are not held ({} beyond the cap)",
+                            text::count(o.detail.frames_omitted, "frame")
+                        )
                     }
                 };
                 c.put(1, y, &text, Paint::Dim);

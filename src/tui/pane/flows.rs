@@ -1,5 +1,6 @@
 //! The list of flows.
 
+use crate::ladder::count;
 use crate::span::Role;
 use crate::tui::app::{App, Pane};
 use crate::tui::chrome::{self, Canvas, cut, fit, thousands, wrap};
@@ -164,10 +165,9 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
 fn empty(app: &App, c: &mut Canvas<'_>, width: usize) {
     let p = &app.progress;
     let mut lines: Vec<(String, Paint)> = Vec::new();
-    let frames = thousands(p.frames);
     if !app.list.rows.is_empty() {
         lines.push(("No flow passes.".into(), Paint::Bold));
-        let all = crate::ladder::count(app.list.rows.len() as u64, "flow");
+        let all = count(app.list.rows.len() as u64, "flow");
         let how =
             if app.list.failed_only { "f shows those too that did not fail" } else { "Esc takes the filter away" };
         lines.push((format!("{all} so far; {how}."), Paint::Normal));
@@ -175,9 +175,10 @@ fn empty(app: &App, c: &mut Canvas<'_>, width: usize) {
         lines.push((format!("Capturing on {}: no TLS connection so far.", app.source), Paint::Bold));
         lines.push((String::new(), Paint::Normal));
         let seen = format!(
-            "Seen: {frames} packets, {} of them TCP or UDP; {} TCP connections.",
+            "Seen: {}, {} of them TCP or UDP; {}.",
+            count(p.frames, "packet"),
             thousands(p.decoded),
-            thousands(p.connections)
+            count(p.connections, "TCP connection")
         );
         lines.push((seen, Paint::Normal));
         lines.push((
@@ -195,15 +196,19 @@ fn empty(app: &App, c: &mut Canvas<'_>, width: usize) {
         };
         lines.extend(tries.iter().map(|t| (format!("- {t}"), Paint::Normal)));
     } else if app.loading() {
-        lines.push((format!("Reading {} … {frames} frames, no TLS connection so far.", app.source), Paint::Bold));
+        lines.push((
+            format!("Reading {} … {}, no TLS connection so far.", app.source, count(p.frames, "frame")),
+            Paint::Bold,
+        ));
     } else {
         lines.push((format!("No TLS connection in {}.", app.source), Paint::Bold));
         lines.push((String::new(), Paint::Normal));
         lines.push((
             format!(
-                "Read: {frames} frames, {} of them TCP or UDP; {} TCP connections, none of them with TLS.",
+                "Read: {}, {} of them TCP or UDP; {}, none of them with TLS.",
+                count(p.frames, "frame"),
                 thousands(p.decoded),
-                thousands(p.connections)
+                count(p.connections, "TCP connection")
             ),
             Paint::Normal,
         ));

@@ -2,6 +2,7 @@
 
 use ratatui::layout::Position;
 
+use crate::ladder::count;
 use crate::tui::app::{App, Message, Pane, Popup, Prompt};
 use crate::tui::chrome::{self, Canvas, cut, thousands, u16_of, width};
 use crate::tui::row::Mark;
@@ -28,7 +29,7 @@ pub(crate) fn header(app: &App, c: &mut Canvas<'_>) {
             Some(waiting) => parts.push((format!(" frozen, {} wait", thousands(waiting.len() as u64)), Paint::Warning)),
             None => parts.push((" live".into(), Paint::Good)),
         }
-        parts.push((format!(" {} packets/s", thousands(pace.rate)), Paint::Dim));
+        parts.push((format!(" {}/s", count(pace.rate, "packet")), Paint::Dim));
         if pace.lost > 0 {
             parts.push((format!(" {} lost", thousands(pace.lost)), Paint::Warning));
         }
@@ -47,7 +48,7 @@ pub(crate) fn header(app: &App, c: &mut Canvas<'_>) {
         parts.push((format!(" {}/s", chrome::bytes(rate as u64)), Paint::Dim));
     }
     parts.push((format!(" {}", chrome::bytes(p.bytes)), Paint::Dim));
-    parts.push((format!(" {} frames", thousands(p.frames)), Paint::Dim));
+    parts.push((format!(" {}", count(p.frames, "frame")), Paint::Dim));
     let wanted: usize = parts.iter().take(3).map(|(s, _)| width(s)).sum();
     let name = cut(&app.source, room.saturating_sub(x + wanted + 2).clamp(12, (w / 2).max(12)));
     x += c.put(x, 0, &format!(" {name} "), Paint::Normal);
