@@ -173,6 +173,13 @@ pub fn lasting(flow: &Value) -> impl Iterator<Item = ((&'static str, &'static st
     })
 }
 
+/// The field (section and name) says who somebody is.
+pub(crate) fn is_of_names(field: (&str, &str)) -> bool {
+    const MEMBERS: [&str; 6] = ["ip", "server_name", "subject", "issuer", "subject_alt_names", "acceptable_cas"];
+    let named = |path: &str| path.split('/').any(|part| MEMBERS.contains(&part));
+    FIELDS.iter().any(|f| (f.section, f.name) == field && named(f.path))
+}
+
 impl Field {
     fn compare(&self, a: &Value, b: &Value) -> Option<Difference> {
         let (a, b) = (self.values(a), self.values(b));

@@ -8,8 +8,8 @@
 //! verified over, which no report shows: with the capture at hand one can tell which flow was which.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest as _, Sha256};
 
@@ -88,6 +88,17 @@ impl Names {
     pub(crate) fn redact_lookup(&mut self, ends: [IpAddr; 2], m: &mut dns::Message) -> [IpAddr; 2] {
         m.name = self.host(&String::from_utf8_lossy(&m.name)).into_bytes().into();
         ends.map(|ip| self.address(ip))
+    }
+
+    /// A server as a baseline knows it: `192.0.2.1:443 (name.example)`; anything else stays.
+    pub(crate) fn server(&mut self, server: &str) -> String {
+        let (end, name) = server.split_once(" (").unwrap_or((server, ""));
+        let Ok(end) = end.parse::<SocketAddr>() else { return server.to_owned() };
+        let end = self.endpoint(Endpoint { ip: end.ip(), port: end.port() });
+        match name.strip_suffix(')') {
+            Some(name) => format!("{end} ({})", self.host(name)),
+            None => end.to_string(),
+        }
     }
 
     fn endpoint(&mut self, e: Endpoint) -> Endpoint {
@@ -223,7 +234,7 @@ impl Names {
         if let Some(known) = self.certificates.get(&c.sha256) {
             return known.clone();
         }
-        let mut new = Certificate::clone(c);
+        let mut new = Certificate { is_renamed: true, compared: OnceLock::new(), ..Certificate::clone(c) };
         let hash = self.hex(&crate::text::hex(&c.sha256));
         new.sha256 = Sha256::digest(hash.as_bytes()).into();
         // The bytes stay as they were sent: signatures are verified over them, and nothing shows them.
@@ -303,6 +314,9 @@ mod tests {
         );
         assert_eq!(n.value("joe@example.com"), "user3@name2.com");
         assert_eq!(n.url("http://ocsp.example.com:80/a?b"), "http://name4.name2.com/");
+        assert_eq!(n.server("10.0.0.1:443 (API.example.com)"), "192.0.2.1:443 (name1.name2.com)");
+        assert_eq!(n.server("[fe80::1]:443"), "[2001:db8::3]:443");
+        assert_eq!(n.server("the whole capture"), "the whole capture");
         assert_eq!(n.hex("00ff").len(), 4);
         assert_eq!(n.hex("00ff"), n.hex("00ff"));
         assert_ne!(n.hex("00ff"), n.hex("00fe"));

@@ -48,8 +48,7 @@ pub struct Options {
     pub policy: Policy,
     /// The source is live: see [`Analyzer::tick`], [`Analyzer::take_decided`] and [`Analyzer::lost`].
     pub live: bool,
-    /// Addresses and names are replaced before anything is said of a flow. Expectations and trust anchors, which name what is
-    /// replaced, are then left out.
+    /// Addresses and names are replaced before anything is said of a flow. What the policy decides by them is decided first.
     pub redact: bool,
 }
 
@@ -81,6 +80,8 @@ pub struct SourceReport {
 #[derive(Debug)]
 pub struct Analyzer {
     options: Options,
+    /// The policy as it was given: the one of the options names nobody where names are replaced.
+    policy: Policy,
     names: Names,
     decoder: Decoder,
     table: FlowTable<OpenFlow>,
@@ -119,13 +120,13 @@ pub struct Analyzer {
 impl Analyzer {
     /// An empty one.
     pub fn new(mut options: Options) -> Self {
+        let policy = options.policy.clone();
         if options.redact {
-            // They name what is replaced: judged by them, every server would be a wrong one.
-            let Policy { expiring_days, at, .. } = options.policy;
-            options.policy = Policy { expiring_days, at, ..Policy::default() };
+            options.policy = policy.redacted();
         }
         Self {
             options,
+            policy,
             names: Names::default(),
             decoder: Decoder::new(),
             table: FlowTable::default(),
@@ -319,6 +320,16 @@ impl Analyzer {
         &self.sources
     }
 
+    /// The policy by which flows are judged as they are reported: without names where these are replaced.
+    pub fn policy(&self) -> &Policy {
+        &self.options.policy
+    }
+
+    /// What has been renamed so far, for what is said beside the flows.
+    pub(crate) fn names(&mut self) -> &mut Names {
+        &mut self.names
+    }
+
     /// Frames decoded and TCP connections seen of the present input: for an empty screen.
     pub fn counts(&self) -> (u64, u64) {
         (self.decoded, self.connections)
@@ -422,6 +433,7 @@ impl Analyzer {
     /// Says nothing of who took part, where that is to be kept secret.
     fn redact(&mut self, facts: &mut FlowFacts) {
         if self.options.redact {
+            facts.ruling = self.policy.ruling(facts);
             self.names.redact(facts);
         }
     }

@@ -13,6 +13,7 @@ use crate::analyzer::FlowReport;
 use crate::compare;
 use crate::diagnose::{self, Finding, Severity};
 use crate::limits;
+use crate::redact::Names;
 use crate::report::view::Flow;
 
 pub use read::BaselineError;
@@ -96,8 +97,11 @@ impl Comparison {
         }
     }
 
-    /// What differs, when all flows are there; `capture` are the report's findings on the whole capture.
-    pub fn findings(mut self, capture: &[Finding]) -> Vec<Finding> {
+    /// What differs, when all flows are there; `capture` are the report's findings on the whole capture. With `names` it is
+    /// told with the names that they give; what is compared are the true ones.
+    pub fn findings(mut self, capture: &[Finding], mut names: Option<&mut Names>) -> Vec<Finding> {
+        let is_redacted = names.is_some();
+        let mut told = |server: &String| names.as_mut().map_or_else(|| server.clone(), |n| n.server(server));
         for finding in capture {
             self.found.add(&self.old, self.least, finding, None, &finding.flows);
         }
@@ -105,17 +109,17 @@ impl Comparison {
         for (server, now) in &self.new.0 {
             let Some(before) = self.old.servers.0.get(server) else { continue };
             let changes: Vec<String> =
-                now.iter().filter_map(|(field, now)| change(*field, before.get(field), now)).collect();
+                now.iter().filter_map(|(field, now)| change(*field, before.get(field), now, is_redacted)).collect();
             if !changes.is_empty() {
                 out.extend(diagnose::baseline_changed(
-                    server,
+                    &told(server),
                     &changes,
                     self.flows.get(server).cloned().unwrap_or_default(),
                 ));
             }
         }
         for ((code, severity), Found { servers, flows }) in &self.found.0 {
-            let servers: Vec<String> = servers.iter().cloned().collect();
+            let servers: Vec<String> = servers.iter().map(&mut told).collect();
             out.extend(diagnose::baseline_new_finding(code, *severity, &servers, flows.clone()));
         }
         let only = |a: &Servers, b: &Servers| -> Vec<String> {
@@ -123,6 +127,7 @@ impl Comparison {
         };
         let (gone, came) = (only(&self.old.servers, &self.new), only(&self.new, &self.old.servers));
         let both = self.new.0.len().saturating_sub(came.len());
+        let [gone, came] = [gone, came].map(|l| l.iter().map(&mut told).collect::<Vec<_>>());
         out.extend(diagnose::baseline_not_compared(&gone, &came, both == 0));
         out
     }
@@ -147,8 +152,14 @@ impl News {
     }
 }
 
-/// Values that the server never had before. Where nothing was known before, nothing has changed.
-fn change(field: (&str, &str), before: Option<&BTreeSet<String>>, now: &BTreeSet<String>) -> Option<String> {
+/// Values that the server never had before; of a name only that it is another, where names are replaced. Where nothing was
+/// known before, nothing has changed.
+fn change(
+    field: (&str, &str),
+    before: Option<&BTreeSet<String>>,
+    now: &BTreeSet<String>,
+    is_redacted: bool,
+) -> Option<String> {
     let before = before?;
     let new: Vec<&str> = now.difference(before).map(String::as_str).collect();
     if new.is_empty() {
@@ -158,6 +169,9 @@ fn change(field: (&str, &str), before: Option<&BTreeSet<String>>, now: &BTreeSet
     let (section, name) = field;
     // Fields of these sections have names that say enough.
     let name = if matches!(section, "negotiated") { name.to_owned() } else { format!("{section}, {name}") };
+    if is_redacted && compare::is_of_names(field) {
+        return Some(format!("{name}: was another name"));
+    }
     Some(format!("{name}: was {}, is {}", old.join(" or "), new.join(" or ")))
 }
 

@@ -72,12 +72,20 @@ fn values_that_are_new_are_changes() {
     let set = |v: &[&str]| -> BTreeSet<String> { v.iter().map(|s| (*s).to_owned()).collect() };
     let field = ("negotiated", "version");
     assert_eq!(
-        change(field, Some(&set(&["TLS 1.3"])), &set(&["TLS 1.2", "TLS 1.3"])).as_deref(),
+        change(field, Some(&set(&["TLS 1.3"])), &set(&["TLS 1.2", "TLS 1.3"]), false).as_deref(),
         Some("version: was TLS 1.3, is TLS 1.2")
     );
     // One capture shows less than another.
-    assert_eq!(change(field, Some(&set(&["TLS 1.2", "TLS 1.3"])), &set(&["TLS 1.3"])), None);
-    assert_eq!(change(field, None, &set(&["TLS 1.3"])), None);
+    assert_eq!(change(field, Some(&set(&["TLS 1.2", "TLS 1.3"])), &set(&["TLS 1.3"]), false), None);
+    assert_eq!(change(field, None, &set(&["TLS 1.3"]), false), None);
+    // A name is not told where names are replaced; that it is another is.
+    let field = ("server certificate", "issuer");
+    let (old, new) = (set(&["CN=Old"]), set(&["CN=New"]));
+    assert_eq!(
+        change(field, Some(&old), &new, false).as_deref(),
+        Some("server certificate, issuer: was CN=Old, is CN=New")
+    );
+    assert_eq!(change(field, Some(&old), &new, true).as_deref(), Some("server certificate, issuer: was another name"));
 }
 
 proptest::proptest! {

@@ -4,6 +4,7 @@
 //! 2 bad usage; 3 an input could not be opened or is damaged, or output could not be written. A closed pipe is a quiet end with 0.
 #![allow(clippy::disallowed_methods, reason = "progress on standard error is paced by the real clock")]
 
+mod analyzers;
 mod args;
 mod diff;
 mod expect;

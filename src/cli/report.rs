@@ -4,10 +4,11 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::analyzers::Analyzers;
 use super::args::{Global, ReportArgs};
 use super::output::{Output, verdict};
 use super::{DAMAGED, FOUND, OK, complain, confine};
-use crate::analyzer::{Analyzer, Options};
+use crate::analyzer::Analyzer;
 use crate::baseline::{Baseline, Comparison};
 use crate::capture::{self, Opened, Source};
 use crate::diagnose::{Audit, Policy, Severity, breaks_expectation};
@@ -83,14 +84,14 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
     let limit = args.fail_on.map(Severity::from).filter(|_| comparison.is_none());
     let mut writer = (format.make)(&mut output, &options);
     writer.begin()?;
-    let mut analyzer = Analyzer::new(Options { policy: policy.clone(), redact: args.redact, ..Options::default() });
-    let mut taker =
-        Taker { writer: writer.as_mut(), policy: &policy, audit: Audit::default(), comparison, filter, broken: false };
+    let needs_names = filter.is_some() || comparison.is_some();
+    let mut analyzers = Analyzers::new(policy, args.redact, needs_names);
+    let mut taker = Taker { writer: writer.as_mut(), audit: Audit::default(), comparison, filter, broken: false };
     let mut damaged = false;
     for (path, file) in files {
-        damaged |= !read(path, file, &mut analyzer, &mut taker, global)?;
+        damaged |= !read(path, file, &mut analyzers, &mut taker, global)?;
     }
-    let broken = taker.finish(&analyzer)?;
+    let broken = taker.finish(&mut analyzers)?;
     let worst = writer.summary().worst();
     drop(writer);
     output.close()?;
@@ -112,16 +113,16 @@ pub(super) fn style(global: &Global, is_terminal: bool) -> Style {
 fn read(
     path: &Path,
     file: Result<Opened, capture::Error>,
-    analyzer: &mut Analyzer,
+    analyzers: &mut Analyzers,
     taker: &mut Taker<'_, '_>,
     global: &Global,
 ) -> io::Result<bool> {
-    analyzer.begin_source();
+    analyzers.begin_source();
     let mut file = match file.and_then(Opened::begin) {
         Ok(file) => file,
         Err(e) => {
             complain(&e.to_string());
-            analyzer.end_source(&report::unopened(&path.to_string_lossy(), &e.to_string()));
+            analyzers.end_source(&report::unopened(&path.to_string_lossy(), &e.to_string()));
             return Ok(false);
         }
     };
@@ -131,7 +132,7 @@ fn read(
     let mut batch = 0u32;
     loop {
         match file.next_frame() {
-            Ok(Some(frame)) => analyzer.push(&frame),
+            Ok(Some(frame)) => analyzers.push(&frame),
             Ok(None) => break,
             Err(e) => {
                 failure = Some(e.to_string());
@@ -140,7 +141,7 @@ fn read(
         }
         batch = batch.wrapping_add(1);
         if batch.is_multiple_of(BATCH) || streaming {
-            taker.take(analyzer, streaming)?;
+            taker.take(analyzers, streaming)?;
             progress.show(&file);
         }
     }
@@ -151,9 +152,9 @@ fn read(
         info.complete = false;
         info.problems.push(capture::Problem { frame: None, offset: None, message });
     }
-    analyzer.end_source(&info);
-    taker.take(analyzer, streaming)?;
-    let Some(source) = analyzer.sources().last() else { return Ok(true) };
+    analyzers.end_source(&info);
+    taker.take(analyzers, streaming)?;
+    let Some(source) = analyzers.told.sources().last() else { return Ok(true) };
     if !source.info.complete && info.problems.len() != source.info.problems.len() {
         for p in source.info.problems.iter().skip(info.problems.len()) {
             complain(&format!("{}: {}", path.display(), p.message));
@@ -169,7 +170,6 @@ fn read(
 /// Takes flows as they end: to the report, and to what is decided when all are there.
 struct Taker<'w, 'o> {
     writer: &'w mut (dyn Writer + 'o),
-    policy: &'w Policy,
     audit: Audit,
     comparison: Option<Comparison>,
     filter: Option<Select>,
@@ -177,17 +177,18 @@ struct Taker<'w, 'o> {
 }
 
 impl Taker<'_, '_> {
-    fn take(&mut self, analyzer: &mut Analyzer, streaming: bool) -> io::Result<()> {
-        if !analyzer.has_flows() {
+    fn take(&mut self, analyzers: &mut Analyzers, streaming: bool) -> io::Result<()> {
+        if !analyzers.told.has_flows() {
             return Ok(());
         }
-        for flow in analyzer.take_flows() {
-            if self.filter.as_mut().is_some_and(|f| !f.lets_through(&flow)) {
+        for (flow, by_name) in analyzers.take_flows() {
+            let by_name = by_name.as_ref().unwrap_or(&flow);
+            if self.filter.as_mut().is_some_and(|f| !f.lets_through(by_name)) {
                 continue;
             }
-            self.audit.add(&flow.facts, self.policy);
+            self.audit.add(&flow.facts, analyzers.told.policy());
             if let Some(c) = &mut self.comparison {
-                c.add(&flow);
+                c.add(by_name);
             }
             self.broken |= flow.diagnosis.findings.iter().any(breaks_expectation);
             self.writer.flow(&flow)?;
@@ -196,14 +197,21 @@ impl Taker<'_, '_> {
     }
 
     /// Writes the rest; true when an expectation is broken.
-    fn finish(self, analyzer: &Analyzer) -> io::Result<bool> {
-        let mut findings = self.audit.findings(self.policy);
-        findings.extend(analyzer.findings());
+    fn finish(self, analyzers: &mut Analyzers) -> io::Result<bool> {
+        let of_all = |a: &Analyzer| {
+            let mut findings = self.audit.findings(a.policy());
+            findings.extend(a.findings());
+            findings
+        };
+        let mut findings = of_all(&analyzers.told);
         if let Some(c) = self.comparison {
-            let differences = c.findings(&findings);
+            let differences = match &analyzers.by_name {
+                Some(a) => c.findings(&of_all(a), Some(analyzers.told.names())),
+                None => c.findings(&findings, None),
+            };
             findings.extend(differences);
         }
-        self.writer.finish(analyzer.sources(), &findings)?;
+        self.writer.finish(analyzers.told.sources(), &findings)?;
         Ok(self.broken || findings.iter().any(|f| breaks_expectation(f) || Comparison::breaks(f)))
     }
 }

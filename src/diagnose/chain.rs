@@ -186,7 +186,7 @@ fn incomplete(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     let judged_chain = relations(f)?;
     let missing = judged_chain.missing_issuer.as_ref()?;
     let last = judged_chain.path.last().and_then(|i| certs.get(*i))?;
-    if policy.trust.as_ref().is_some_and(|t| t.has_name(&last.issuer_raw)) {
+    if policy.trust.as_ref().is_some_and(|t| t.knows_issuer_of(last)) {
         return None;
     }
     let aia = last.ca_issuer_urls.first();

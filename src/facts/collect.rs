@@ -60,6 +60,7 @@ impl FlowFacts {
             evicted: false,
             packets_lost: false,
             is_open: false,
+            ruling: None,
             siblings: super::Siblings::default(),
         }
     }

@@ -357,6 +357,17 @@ pub struct FlowFacts {
     pub is_open: bool,
     /// What flows that ended before this one say about it.
     pub siblings: Siblings,
+    /// What a policy says by names, where these have been replaced since.
+    pub ruling: Option<Box<Ruling>>,
+}
+
+/// What a policy decides by addresses and names: found out before they are replaced, and true of the flow behind the new ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ruling {
+    /// Index of the section of the policy that the flow meets.
+    pub section: Option<usize>,
+    /// The issuer of the server's certificate is one of those that are required.
+    pub issuer_allowed: bool,
 }
 
 impl FlowFacts {

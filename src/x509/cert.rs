@@ -85,6 +85,8 @@ pub struct Certificate {
     pub is_self_issued: bool,
     /// What in it did not parse, for a person.
     pub problems: Vec<String>,
+    /// Names, numbers and hashes are not those that were sent (see [`crate::redact`]); `der` is.
+    pub is_renamed: bool,
     /// Both names as they are compared, once somebody asked: the same certificate stands in many chains.
     pub(crate) compared: OnceLock<Box<Names>>,
 }

@@ -1,5 +1,6 @@
 //! Trust anchors given by the user: does a chain lead to one of them? Judged at a time, offline, without revocation.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -16,9 +17,12 @@ use super::chain::Chain;
 use super::name::{NameEquality, compare_names};
 
 /// A set of trust anchors and where it came from.
+#[derive(Clone)]
 pub struct Trust {
     /// Its source as a person named it. Safe to print.
     pub source: String,
+    /// That source is a file of the user's.
+    is_file: bool,
     anchors: Vec<TrustAnchor<'static>>,
     names: Vec<Box<[u8]>>,
     certificates: HashSet<[u8; 32]>,
@@ -57,7 +61,7 @@ impl Trust {
                 "is no PEM file of certificates; make one with openssl x509 -in FILE -out FILE.pem".to_owned()
             })?
         };
-        Self::of(source, &all)
+        Ok(Self { is_file: true, ..Self::of(source, &all)? })
     }
 
     /// The roots that Mozilla trusts for TLS servers, as compiled in.
@@ -75,6 +79,7 @@ impl Trust {
     pub fn of(source: &str, all: &[CertificateDer<'_>]) -> Result<Self, String> {
         let mut out = Self {
             source: text::escape(source).into_owned(),
+            is_file: false,
             anchors: Vec::new(),
             names: Vec::new(),
             certificates: HashSet::new(),
@@ -93,6 +98,12 @@ impl Trust {
         if out.names.is_empty() { Err("holds no certificate".to_owned()) } else { Ok(out) }
     }
 
+    /// The same set without the name of its file.
+    pub fn redacted(&self) -> Self {
+        let source = if self.is_file { "the given file".to_owned() } else { self.source.clone() };
+        Self { source, ..self.clone() }
+    }
+
     /// Number of anchors.
     pub fn len(&self) -> usize {
         self.names.len()
@@ -103,8 +114,13 @@ impl Trust {
         self.names.is_empty()
     }
 
+    /// True when an anchor has the name of this certificate's issuer.
+    pub fn knows_issuer_of(&self, c: &Certificate) -> bool {
+        self.has_name(&as_sent(c).issuer_raw)
+    }
+
     /// True when an anchor has this name (DER).
-    pub fn has_name(&self, name: &[u8]) -> bool {
+    fn has_name(&self, name: &[u8]) -> bool {
         self.names.iter().any(|n| **n == *name)
             || self.names.iter().any(|n| compare_names(n, name) != NameEquality::Different)
     }
@@ -113,6 +129,7 @@ impl Trust {
     /// can find a path, unless it has further certificates of its own. By names alone, which costs little.
     pub fn knows_none_of(&self, certs: &[Arc<Certificate>]) -> bool {
         !certs.iter().any(|c| {
+            let c = as_sent(c);
             self.certificates.contains(&c.sha256) || self.has_name(&c.issuer_raw) || self.has_name(&c.subject_raw)
         })
     }
@@ -123,7 +140,7 @@ impl Trust {
             return Trusted::UnknownIssuer;
         }
         let Some(leaf) = certs.get(relations.leaf) else { return Trusted::UnknownIssuer };
-        if self.certificates.contains(&leaf.sha256) {
+        if self.certificates.contains(&as_sent(leaf).sha256) {
             return Trusted::Yes;
         }
         let der = CertificateDer::from(&*leaf.der);
@@ -146,6 +163,11 @@ impl Trust {
             Err(e) => Trusted::No(reason(&e)),
         }
     }
+}
+
+/// The certificate by which anchors are known: what is shown of one may have been renamed, its bytes never are.
+fn as_sent(c: &Certificate) -> Cow<'_, Certificate> {
+    if c.is_renamed { Cow::Owned(Certificate::parse(&c.der)) } else { Cow::Borrowed(c) }
 }
 
 /// A verifier's complaint, for a sentence that begins with "the path is not good:".

@@ -1,4 +1,4 @@
-//! What is redacted says the same of every capture, and nothing of who took part.
+//! What is redacted says the same of every capture, and nothing of who took part; also beside what is decided by names.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use tlscope::facts::FlowFacts;
 use tlscope::report;
 use tlscope::span::{Role, Side};
 
-use crate::support::{capture as path, goldens};
+use crate::cli::{json, path as typed, run};
+use crate::support::{capture as path, golden, goldens};
 
 /// The flows of a capture, and all reports of them in one text.
 fn analyzed(name: &str, redact: bool) -> (Vec<FlowReport>, String) {
@@ -122,4 +123,123 @@ fn what_is_redacted_is_judged_the_same() {
         };
         assert_eq!(said(&plain), said(&redacted), "{}", g.name);
     }
+}
+
+/// What the captures of `good` and `guide` name, and no redacted report may.
+const NAMES: &[&str] = &["tls-server", "198.51.100.20", "Lab ", "client-1", "secret-", "ecret CA", "secret.example"];
+
+/// What a JSON report decides: for each flow and for all of them.
+fn decided(document: &serde_json::Value) -> Vec<(String, Vec<String>)> {
+    let findings = |v: &serde_json::Value| -> Vec<String> {
+        let all = v["findings"].as_array().unwrap().iter();
+        let all = all.map(|f| format!("{} {} {} {}", f["code"], f["severity"], f["confidence"], f["flows"]));
+        let mut all: Vec<_> = all.collect();
+        all.sort();
+        all
+    };
+    let flows = document["flows"].as_array().unwrap().iter();
+    let mut out: Vec<_> =
+        flows.map(|f| (format!("{} {} {}", f["id"], f["outcome"], f["cause"]), findings(f))).collect();
+    out.push(("all".to_owned(), findings(document)));
+    out
+}
+
+/// Runs a report with these options as it is and redacted: exit codes and decisions are the same, and the redacted
+/// one names nobody. Gives the redacted document with its exit code.
+fn joined(options: &[&str], captures: &[&str]) -> (i32, serde_json::Value) {
+    let captures: Vec<String> = captures.iter().map(|c| typed(c)).collect();
+    let report = |more: &[&str]| {
+        let r = run([&["report"], more, options, &captures.iter().map(String::as_str).collect::<Vec<_>>()].concat());
+        assert_eq!(r.err, "", "{options:?}");
+        r
+    };
+    let (plain, redacted) = (report(&["--format=json"]), report(&["--format=json", "--redact"]));
+    let document = json(&redacted.out);
+    assert_eq!((plain.code, decided(&json(&plain.out))), (redacted.code, decided(&document)), "{options:?}");
+    for format in ["json", "text", "sarif"] {
+        let text = report(&["--redact", "--format", format]).out;
+        for name in NAMES {
+            assert!(!text.contains(name), "{options:?} {format}: it says {name}: {text}");
+        }
+    }
+    (redacted.code, document)
+}
+
+/// A file beside the captures, whose name is a secret.
+fn secret(bytes: &[u8]) -> tempfile::TempPath {
+    let file = tempfile::Builder::new().prefix("secret-").tempfile().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    file.into_temp_path()
+}
+
+#[test]
+fn expectations_are_judged_by_the_true_names() {
+    let policy = "[[server]]\nname = '*.secret.example'\nmin_version = '1.3'\n\n[[server]]\naddress = '198.51.100.0/24'\n\
+         name = 'tls-server.local'\nmutual_tls = true\nissuers = ['Secret CA', 'Lab Inter*']\n";
+    let policy = secret(policy.as_bytes());
+    let captures = ["good/mtls-12", "good/one-way-12", "good/one-way-13", "guide/5-client-cert-missing-12"];
+    let (code, document) = joined(&["--expect", policy.to_str().unwrap()], &captures);
+    let flows = document["flows"].as_array().unwrap();
+    let has = |n: usize, code| crate::support::codes(&flows[n]).contains(&code);
+    assert_eq!(code, 1);
+    assert!(has(1, "policy-mutual-tls") && !has(0, "policy-mutual-tls") && !has(1, "policy-issuer"));
+    // The first section met nobody, and is not named.
+    let unchecked =
+        document["findings"].as_array().unwrap().iter().find(|f| f["code"] == "policy-not-checked").unwrap();
+    assert!(unchecked["detail"].as_str().unwrap().contains("section 1"), "{unchecked}");
+    let (code, document) = joined(&["--expect", "issuers=Secret CA"], &["good/one-way-12"]);
+    assert!(code == 1 && crate::support::codes(&document["flows"][0]).contains(&"policy-issuer"));
+    assert_eq!(joined(&["--expect", "issuers=Lab Intermediate CA"], &["good/one-way-12"]).0, 0);
+}
+
+#[test]
+fn anchors_are_held_against_the_certificates_that_were_sent() {
+    let sent = |role| golden("good/mtls-12").report.flows[0].facts.of(role).certificates.clone().unwrap();
+    let (server, client) = (secret(&sent(Role::Server).chain[1].der), secret(&sent(Role::Client).chain[0].der));
+    let captures = ["good/mtls-12", "guide/2-chain-incomplete-12", "guide/2-unknown-ca-12"];
+
+    for options in [
+        ["--trust", server.to_str().unwrap()],
+        ["--trust", client.to_str().unwrap()],
+        ["--trust", "mozilla"],
+        ["--client-ca", client.to_str().unwrap()],
+        ["--client-ca", server.to_str().unwrap()],
+    ] {
+        joined(&options, &captures);
+    }
+    // The anchors matter: a server of another CA is told so, by either name.
+    let untrusted = |options: &[&str]| json(&run([&["report", "--format=json", "--redact"], options].concat()).out);
+    let one = typed("good/mtls-12");
+    let said = |anchors: &str| {
+        let all = untrusted(&["--trust", anchors, &one]);
+        all["flows"][0]["findings"].to_string().contains("trust anchors")
+    };
+    assert!(said("mozilla") && !said(server.to_str().unwrap()));
+}
+
+#[test]
+fn a_filter_goes_by_the_true_names() {
+    let captures = ["good/mtls-12", "good/ipv6-one-way-12", "good/tls-10"];
+    for (filter, flows) in [("ip:198.51.100.20", 2), ("name:tls-server !version:1.0", 2), ("name:name1", 0)] {
+        let (_, document) = joined(&["--filter", filter], &captures);
+        assert_eq!(document["flows"].as_array().unwrap().len(), flows, "{filter}");
+    }
+}
+
+#[test]
+fn a_baseline_is_compared_by_the_true_names() {
+    let old = |capture: &str| secret(run(["report", "--format=ndjson", &typed(capture)]).out.as_bytes());
+    let same = old("good/one-way-12");
+    let same = same.to_str().unwrap();
+    assert_eq!(joined(&["--baseline", same, "--fail-on=info"], &["good/one-way-12"]).0, 0);
+    let (code, document) = joined(&["--baseline", same, "--fail-on=warning"], &["good/weak-rsa-1024-12"]);
+    assert_eq!(code, 1);
+    let details = document["findings"].to_string();
+    assert!(details.contains("is RSA, 1024 bits") && details.contains("rsa-key-weak"), "{details}");
+    // Another server, and all at once.
+    let other = old("good/ipv6-one-way-12");
+    let (code, _) = joined(&["--baseline", other.to_str().unwrap()], &["good/one-way-12"]);
+    assert_eq!(code, 1);
+    let all = ["--baseline", same, "--filter", "name:tls-server", "--expect", "min_version=1.3", "--trust", "mozilla"];
+    assert_eq!(joined(&all, &["good/mtls-12"]).0, 1);
 }

@@ -358,7 +358,8 @@ pub(super) fn issuer(f: &FlowFacts, p: &Policy) -> Judged {
             let issuer = leaf.issuer.as_str();
             // The Common Name stands first in most; a comma inside it is escaped and matched as it is written.
             let common_name = rdns(issuer).find_map(|rdn| rdn.strip_prefix("CN=")).unwrap_or_default();
-            if allowed.iter().any(|p| p.matches(issuer) || p.matches(common_name)) {
+            let matches = || allowed.iter().any(|p| p.matches(issuer) || p.matches(common_name));
+            if f.ruling.as_ref().map_or_else(matches, |r| r.issuer_allowed) {
                 return Holds;
             }
             let names: Vec<String> =

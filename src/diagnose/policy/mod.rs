@@ -8,10 +8,13 @@ mod judge;
 
 pub use audit::Audit;
 
+use std::sync::Arc;
+
 use super::{Blame, Finding, Hit, Policy, Rule, Severity, new, page};
 use crate::expect::Place;
-use crate::facts::FlowFacts;
+use crate::facts::{FlowFacts, Ruling};
 use crate::span::Role;
+use crate::x509::Trust;
 use judge::{JUDGES, Verdict};
 
 /// How sure a broken requirement is that was read in clear.
@@ -199,6 +202,27 @@ const NOT_CHECKED: &str = "policy-not-checked";
 /// A finding says that an expectation is broken, or could not be judged where that counts as much.
 pub fn breaks_expectation(f: &Finding) -> bool {
     f.severity == Severity::Error && RULES.iter().any(|r| r.code == f.code)
+}
+
+impl Policy {
+    /// What it decides by addresses and names of a flow.
+    pub(crate) fn ruling(&self, f: &FlowFacts) -> Option<Box<Ruling>> {
+        let issuer_allowed = matches!(judge::issuer(f, self), Some((Verdict::Holds, _)));
+        let ruling = || Ruling { section: self.expect.section(f).map(|(n, _)| n), issuer_allowed };
+        (!self.expect.is_empty()).then(|| Box::new(ruling()))
+    }
+
+    /// The same policy for flows whose names are replaced: it names nobody.
+    pub(crate) fn redacted(&self) -> Self {
+        let nameless = |t: &Option<Arc<Trust>>| t.as_ref().map(|t| Arc::new(t.redacted()));
+        Self {
+            expiring_days: self.expiring_days,
+            expect: self.expect.redacted(),
+            trust: nameless(&self.trust),
+            client_ca: nameless(&self.client_ca),
+            at: self.at,
+        }
+    }
 }
 
 fn broken(v: Option<(Verdict, Place)>) -> Option<Hit> {
