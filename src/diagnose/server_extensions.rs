@@ -149,6 +149,21 @@ pub(super) const RULES: &[Rule] = &[
         ),
         etm,
     ),
+    new(
+        "raw-public-key",
+        Severity::Info,
+        0,
+        "A side shows a bare public key instead of a certificate",
+        page(
+            "Both agreed on the certificate type Raw Public Key for the server, the client or both: the Certificate message holds a public key and nothing else.",
+            "There is no name, no issuer and no end of validity to judge: the peer must know the key beforehand (DANE, a list of keys, devices of the Internet of Things). Where a peer does not know it, it refuses with unknown_ca, bad_certificate or certificate_unknown.",
+            "Certain in TLS 1.2 and before, where the answer is in clear. In TLS 1.3 the answer is encrypted: it is told when the client accepts nothing else and the handshake succeeded.",
+            "Nothing where it is meant. Else offer certificates of X.509 too: GnuTLS priority +CTYPE-SRV-X509, OpenSSL SSL_CTX_set1_server_cert_type.",
+            "  gnutls-cli --priority NORMAL:+CTYPE-SRV-RAWPK HOST -p PORT",
+            "RFC 7250, sections 3 and 4",
+        ),
+        raw_key,
+    ),
 ];
 
 /// No part of the two hellos' extensions is missing or damaged.
@@ -336,10 +351,38 @@ fn etm(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     )
 }
 
+/// The certificate type Raw Public Key (IANA "TLS Certificate Types").
+const RAW_PUBLIC_KEY: u8 = 2;
+
+fn raw_key(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = f.client_hello.as_ref()?;
+    let e = &h.message.extensions;
+    let answer = f.server_hello.as_ref().filter(|s| !f.is_tls13() && !s.message.ssl2_format);
+    let chosen = |types: &[u8]| types.first() == Some(&RAW_PUBLIC_KEY);
+    let by = |role: Role, offered: &[u8], types: fn(&Extensions) -> &[u8]| match answer {
+        Some(s) => chosen(types(&s.message.extensions)) || f.of(role).raw_public_key.is_some(),
+        None => f.is_tls13() && f.is_complete() && f.resumed() == Some(false) && offered == [RAW_PUBLIC_KEY],
+    };
+    let server = by(Role::Server, &e.server_certificate_types, |e| &e.server_certificate_types);
+    // Whether the client shows anything is encrypted in TLS 1.3.
+    let client = answer.is_some() && by(Role::Client, &e.client_certificate_types, |e| &e.client_certificate_types);
+    let who = match (server, client) {
+        (true, true) => "both sides agreed on raw public keys for themselves",
+        (true, false) => "the server shows a raw public key",
+        (false, true) => "the client is to show a raw public key if it is asked for one",
+        (false, false) => return None,
+    };
+    let mark = answer.map_or(h.mark, |s| s.mark);
+    let detail = format!("By the certificate types in the hellos (frame {}) {who}.", mark.frame);
+    let marks = [Role::Server, Role::Client].map(|r| f.of(r).raw_public_key);
+    let hit = Hit::new(detail, "").at(mark).at_any(marks[0]).at_any(marks[1]).blame(Blame::Nobody);
+    Some(if answer.is_some() { hit } else { hit.likely() })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{alert, established, find, leaf, server_flight, server_hello, told, with};
-    use crate::diagnose::Severity;
+    use super::super::testing::{alert, established, find, leaf, mark, server_flight, server_hello, told, with};
+    use crate::diagnose::{Confidence, Severity};
     use crate::span::Side;
 
     #[test]
@@ -427,5 +470,33 @@ mod tests {
         assert!(find(&alert(f.clone(), Side::A, 48), "ems-required").is_none());
         f.server_hello.as_mut().expect("there").message.extensions.renegotiation_info = None;
         assert_ne!(told(&alert(f, Side::A, 40)).cause, Some("ems-required"), "one of two reasons");
+    }
+
+    #[test]
+    fn keys_without_a_certificate() {
+        const CODE: &str = "raw-public-key";
+        let typed = |version, offered: &[u8], answer: &[u8]| {
+            established(with(version, |c, s| {
+                c.extensions.server_certificate_types = offered.to_vec();
+                s.extensions.server_certificate_types = answer.to_vec();
+            }))
+        };
+        let x = find(&typed(0x0303, &[2, 0], &[2]), CODE).expect("told");
+        assert_eq!((x.severity, x.confidence), (Severity::Info, Confidence::Certain));
+        assert!(find(&typed(0x0303, &[2, 0], &[0]), CODE).is_none() && find(&typed(0x0303, &[2], &[]), CODE).is_none());
+        let mut f = typed(0x0303, &[2, 0], &[]);
+        f.sides[Side::B].raw_public_key = Some(mark(7));
+        assert!(find(&f, CODE).is_some_and(|x| x.frames.contains(&mark(7).frame)));
+        // TLS 1.3 hides the answer.
+        let tls13 = |offered: &[u8]| {
+            let mut f = typed(0x0304, offered, &[]);
+            for s in &mut f.sides {
+                (s.protected, s.finished_sized) = (Some(mark(8)), Some(mark(9)));
+            }
+            f
+        };
+        assert!(find(&tls13(&[2]), CODE).is_some_and(|x| x.confidence == Confidence::Likely));
+        assert!(find(&tls13(&[2, 0]), CODE).is_none() && find(&tls13(&[]), CODE).is_none());
+        assert!(find(&with(0x0304, |c, _| c.extensions.server_certificate_types = vec![2]), CODE).is_none());
     }
 }

@@ -66,11 +66,12 @@ impl FlowFacts {
     /// What is known of client authentication. `outcome`: of [`FlowFacts::outcome`], or as a rule has refined it.
     pub fn client_auth(&self, outcome: Outcome) -> ClientAuth {
         let chain = self.of(Role::Client).certificates.as_ref();
+        let raw = self.of(Role::Client).raw_public_key;
         let requested = match self.certificate_requested() {
             Seen::Yes(_) => Some(true),
             Seen::No => Some(false),
             // A client may not send a certificate that nobody asked for.
-            Seen::Unknown(_) if chain.is_some() => Some(true),
+            Seen::Unknown(_) if chain.is_some() || raw.is_some() => Some(true),
             // The handshake failed before the server had come to ask, and all that it said was in clear.
             Seen::Unknown(Why::NotYet) if outcome == Outcome::Failed => Some(false),
             Seen::Unknown(_) => None,
@@ -83,6 +84,7 @@ impl FlowFacts {
         let certificate = match (requested, chain) {
             (_, Some(c)) if c.chain.is_empty() && c.omitted == 0 => ClientCertificate::Empty,
             (_, Some(_)) => ClientCertificate::Sent,
+            (_, None) if raw.is_some() => ClientCertificate::Sent,
             (Some(true), None) => self.unseen_answer(outcome),
             (Some(false), None) => ClientCertificate::NotAsked,
             (None, None) => ClientCertificate::Unknown,
@@ -92,7 +94,7 @@ impl FlowFacts {
         ClientAuth {
             requested,
             certificate,
-            mark: chain.map(|c| c.mark),
+            mark: chain.map(|c| c.mark).or(raw),
             proven: if certificate == ClientCertificate::Sent { self.possession() } else { None },
             leaf_len: chain.and_then(|c| c.chain.first()).map(|c| c.der_len),
             basis: requested.map(|_| if resumed13 { Basis::Inferred } else { Basis::Observed }),

@@ -402,6 +402,10 @@ impl Collector<'_> {
         if self.facts.sides[side].certificates.is_some() {
             return;
         }
+        if c.raw_public_key.is_some() {
+            self.facts.sides[side].raw_public_key.get_or_insert(m.mark);
+            return;
+        }
         let ders = c.entries.iter().filter_map(|s| slice(m.bytes, *s));
         let chain = ders.map(|der| self.certificates.get(der)).collect();
         self.facts.sides[side].certificates = Some(ChainFact::new(chain, c.omitted, m.mark));

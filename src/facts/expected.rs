@@ -78,7 +78,7 @@ impl FlowFacts {
         if self.server_hello_done.is_none() {
             let server = self.of(Role::Server);
             let mut messages = Vec::new();
-            if suite.has_server_certificate() == Some(true) && server.certificates.is_none() {
+            if suite.has_server_certificate() == Some(true) && !server.has_answered() {
                 messages.push(MessageKind::Handshake(HandshakeType::CERTIFICATE));
             }
             if sends_key(kx) && self.server_key_exchange.is_none() && self.certificate_request.is_none() {
@@ -91,7 +91,7 @@ impl FlowFacts {
         let mut messages = Vec::new();
         // In SSL 3.0 a client without a certificate says so with an alert (RFC 6101, section 5.6.6).
         let must_answer = self.certificate_request.is_some() && self.version() != Some(ProtocolVersion::SSL3);
-        if must_answer && client.certificates.is_none() {
+        if must_answer && !client.has_answered() {
             messages.push(MessageKind::Handshake(HandshakeType::CERTIFICATE));
         }
         if self.client_key_exchange.is_none() {

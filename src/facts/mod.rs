@@ -251,6 +251,8 @@ pub struct SideFacts {
     pub last_record: Option<(ContentType, u16, Mark)>,
     /// Its certificates.
     pub certificates: Option<ChainFact>,
+    /// It sent a raw public key (RFC 7250) instead of certificates.
+    pub raw_public_key: Option<Mark>,
     /// Its CertificateVerify.
     pub certificate_verify: Option<(Mark, Option<SignatureScheme>)>,
     /// Holes, capped.
@@ -271,6 +273,13 @@ pub struct SideFacts {
     pub reordered: u32,
     /// Its stream begins with its SYN.
     pub saw_syn: bool,
+}
+
+impl SideFacts {
+    /// Its Certificate message was seen, whatever it holds.
+    pub fn has_answered(&self) -> bool {
+        self.certificates.is_some() || self.raw_public_key.is_some()
+    }
 }
 
 /// Everything that is known of one flow.

@@ -109,7 +109,7 @@ impl FlowFacts {
         let server = self.of(Role::Server);
         // A full handshake goes on with a certificate or a key exchange; an abbreviated one with the server's
         // change_cipher_spec (RFC 5246, section 7.3).
-        if server.certificates.is_some()
+        if server.has_answered()
             || self.server_key_exchange.is_some()
             || self.server_hello_done.is_some()
             || self.client_key_exchange.is_some()
@@ -178,9 +178,9 @@ impl FlowFacts {
         }
         if s.ccs.is_some() && (c.after_ccs.is_some() || self.resumed() == Some(true)) {
             Phase::ServerFinish
-        } else if c.ccs.is_some() || self.client_key_exchange.is_some() || c.certificates.is_some() {
+        } else if c.ccs.is_some() || self.client_key_exchange.is_some() || c.has_answered() {
             Phase::ClientFlight
-        } else if self.server_hello_done.is_some() || s.certificates.is_some() {
+        } else if self.server_hello_done.is_some() || s.has_answered() {
             Phase::ServerFlight
         } else if self.server_hello.is_some() {
             Phase::ServerHello

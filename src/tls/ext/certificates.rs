@@ -7,9 +7,23 @@ use crate::tls::handshake::Extensions;
 use crate::tls::handshake::parts::{bytes_text, code_point_vector, opaque, size_text, small, small_vector};
 use crate::tls::names::CertificateCompressionAlgorithm;
 
-/// `cert_type` (RFC 6091), `client_certificate_type` and `server_certificate_type` (RFC 7250, section 3): a list from the
-/// client, one from the server.
+/// `cert_type` (RFC 6091).
 pub(super) fn certificate_type(r: &mut Reader<'_>, place: Place, _: &mut Extensions) -> Decoded<()> {
+    types(r, place, &mut Vec::new())
+}
+
+/// `client_certificate_type` (RFC 7250, section 3).
+pub(super) fn client_certificate_type(r: &mut Reader<'_>, place: Place, out: &mut Extensions) -> Decoded<()> {
+    types(r, place, &mut out.client_certificate_types)
+}
+
+/// `server_certificate_type` (RFC 7250, section 3).
+pub(super) fn server_certificate_type(r: &mut Reader<'_>, place: Place, out: &mut Extensions) -> Decoded<()> {
+    types(r, place, &mut out.server_certificate_types)
+}
+
+/// A list from the client, one from the server.
+fn types(r: &mut Reader<'_>, place: Place, out: &mut Vec<u8>) -> Decoded<()> {
     // IANA "TLS Certificate Types".
     let name = |v| match v {
         0 => "X509".into(),
@@ -19,9 +33,10 @@ pub(super) fn certificate_type(r: &mut Reader<'_>, place: Place, _: &mut Extensi
         v => format!("0x{v:02x}"),
     };
     if place == Place::ClientHello {
-        return small_vector(r, "certificate_types", 1, "CertificateType", name, &mut Vec::new());
+        return small_vector(r, "certificate_types", 1, "CertificateType", name, out);
     }
-    small(r, "certificate_type", name).map(drop)
+    out.push(small(r, "certificate_type", name)?);
+    Ok(())
 }
 
 /// `compress_certificate` (RFC 8879, section 3).

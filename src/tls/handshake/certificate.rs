@@ -26,6 +26,13 @@ pub(super) fn certificate(
     }
     let v = vector_or_rest(r, "certificate_list", 3, notes)?;
     r.meaning(|| size_text(v.left()));
+    if !is_tls13 && is_one_sequence(v.rest()) {
+        m.raw_public_key = Some(Span::new(v.at(), v.left()));
+        let mut v = v;
+        v.remaining("ASN.1_subjectPublicKeyInfo");
+        v.meaning(|| "SubjectPublicKeyInfo, DER".into());
+        return Ok(());
+    }
     within(v, "certificate_list", notes, |v, notes| {
         while !v.is_empty() {
             if is_tls13 {
@@ -37,6 +44,19 @@ pub(super) fn certificate(
         Ok(())
     });
     Ok(())
+}
+
+/// True for exactly one DER SEQUENCE with a length of two bytes or more, which a list of certificates cannot be: its first
+/// three bytes would be the length of a certificate of more than three million bytes. Before TLS 1.3 a raw public key stands
+/// there without a length of its own (RFC 7250, section 3).
+fn is_one_sequence(b: &[u8]) -> bool {
+    let (header, len) = match b {
+        [0x30, n @ 0..=0x7f, ..] => (2usize, usize::from(*n)),
+        [0x30, 0x81, n, ..] => (3, usize::from(*n)),
+        [0x30, 0x82, hi, lo, ..] => (4, usize::from(u16::from_be_bytes([*hi, *lo]))),
+        _ => return false,
+    };
+    header.saturating_add(len) == b.len()
 }
 
 /// A CertificateEntry.

@@ -213,7 +213,7 @@ fn what_the_samples_say() {
     };
     for (i, ocsp) in [(8, None), (9, Some(span_of(9, b"ab")))] {
         let entries = vec![span_of(i, b"leaf"), span_of(i, b"issuer")];
-        let expected = CertificateMessage { entries, omitted: 0, ocsp_response: ocsp };
+        let expected = CertificateMessage { entries, ocsp_response: ocsp, ..CertificateMessage::default() };
         assert_eq!(facts[i], Handshake::Certificate(expected));
     }
     for (i, types, schemes) in [(10, &[1][..], &[][..]), (11, &[1], &[0x0403]), (12, &[], &[0x0403, 0x0804])] {
@@ -337,6 +337,28 @@ fn certificates_that_are_too_many_or_cut_or_empty() {
     let Handshake::Certificate(c) = d.message else { panic!() };
     assert_eq!(c.entries, [Span::new(10, 0), Span::new(13, 1)]);
     assert_eq!(d.error.unwrap().kind, DecodeErrorKind::Illegal);
+}
+
+#[test]
+fn a_raw_public_key_stands_without_a_list() {
+    // RFC 7250, section 3: opaque ASN.1_subjectPublicKeyInfo<1..2^24-1>, here a SEQUENCE of 300 bytes.
+    let key = [&[0x30, 0x82, 1, 44][..], &[7; 300]].concat();
+    let m = message(HandshakeType::CERTIFICATE, &vec_of(3, &key));
+    let raw = |m: &[u8], ctx: &Context| {
+        let d = check(m, ctx);
+        let Handshake::Certificate(c) = d.message else { panic!() };
+        (c.raw_public_key, c.entries.len(), d.error.is_some())
+    };
+    assert_eq!(raw(&m, &Context::default()), (Some(Span::new(7, 304)), 0, false));
+    // A certificate in a list, a key that is cut, one with something behind it, and TLS 1.3, where entries have lengths.
+    let listed = message(HandshakeType::CERTIFICATE, &vec_of(3, &vec_of(3, &key)));
+    assert_eq!(raw(&listed, &Context::default()), (None, 1, false));
+    for other in [&key[..200], &[&key[..], &[0]].concat()] {
+        let (found, _, error) = raw(&message(HandshakeType::CERTIFICATE, &vec_of(3, other)), &Context::default());
+        assert!(found.is_none() && error);
+    }
+    let m = message(HandshakeType::CERTIFICATE, &[&[0][..], &vec_of(3, &key)].concat());
+    assert_eq!(raw(&m, &known(0x0304, 0x1301)).0, None);
 }
 
 #[test]

@@ -182,6 +182,10 @@ pub struct Extensions {
     pub heartbeat: Option<u8>,
     /// `post_handshake_auth` was there.
     pub post_handshake_auth: bool,
+    /// `client_certificate_type` (RFC 7250): the list of a ClientHello, the one of a server.
+    pub client_certificate_types: Vec<u8>,
+    /// `server_certificate_type`, likewise.
+    pub server_certificate_types: Vec<u8>,
     /// `compress_certificate` algorithms (RFC 8879).
     pub compress_certificate: Vec<u16>,
 }
@@ -228,6 +232,8 @@ pub struct CertificateMessage {
     pub entries: Vec<Span>,
     /// Entries beyond the cap.
     pub omitted: usize,
+    /// A raw public key (RFC 7250) instead of certificates (TLS 1.2): where its SubjectPublicKeyInfo stands.
+    pub raw_public_key: Option<Span>,
     /// An OCSP response stapled to the leaf (TLS 1.3).
     pub ocsp_response: Option<Span>,
 }
