@@ -214,6 +214,9 @@ pub const SIBLING_SERVERS: usize = 2048;
 /// Certificates, clients' addresses and server names remembered for the same.
 pub const SIBLING_NAMES: usize = 4096;
 
+/// RSA moduli of one capture that are compared with each other: some 40 ms of work for each 100 of them.
+pub const SIBLING_MODULI: usize = 256;
+
 /// Hello randoms, and sessions, known again: a few hundred bytes each.
 pub const SIBLING_HELLOS: usize = 8192;
 

@@ -318,7 +318,7 @@ fn lifetime(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 }
 
 fn no_sct(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let c = own(f).filter(|c| c.is_public && c.scts == 0)?;
+    let c = own(f).filter(|c| c.is_public && c.scts() == 0)?;
     let hello = f.server_hello.as_ref()?;
     let shown = hello.message.extensions.has(ExtensionType::SIGNED_CERTIFICATE_TIMESTAMP);
     if shown || !matches!(f.stapled(), Seen::No) {
@@ -374,7 +374,7 @@ mod tests {
     use super::super::testing::{NOW, alert, ca, established, find, leaf, server_flight, told};
     use crate::diagnose::Severity;
     use crate::span::Side;
-    use crate::x509::{Certificate, KeyAlgorithm, PublicKey, San};
+    use crate::x509::{Certificate, KeyAlgorithm, PublicKey, San, SctList};
 
     fn found(c: Certificate, code: &str) -> bool {
         find(&established(server_flight(vec![c])), code)
@@ -407,7 +407,10 @@ mod tests {
         }
         assert!(!found(Certificate { serial: "0080".into(), ..leaf() }, "negative-serial"));
         assert!(!found(Certificate { serial: "01".repeat(20), ..leaf() }, "serial-too-long"));
-        assert!(!found(Certificate { is_public: true, scts: 2, ..leaf() }, "cert-has-no-sct"));
+        assert!(!found(
+            Certificate { is_public: true, sct_list: Some(SctList { count: 2, ..SctList::default() }), ..leaf() },
+            "cert-has-no-sct"
+        ));
     }
 
     #[test]

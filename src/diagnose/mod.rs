@@ -9,6 +9,7 @@ mod baseline;
 mod ca_list;
 mod capture;
 mod cause;
+mod cert_encoding;
 mod cert_fields;
 mod chain;
 mod chain_ca;
@@ -56,6 +57,7 @@ mod testing;
 mod transport;
 mod vague;
 mod version;
+mod weak_rsa;
 mod words;
 mod wrong_protocol;
 
@@ -409,6 +411,8 @@ const FAMILIES: &[&[Rule]] = &[
     server_cert::RULES,
     signatures::RULES,
     cert_fields::RULES,
+    cert_encoding::RULES,
+    weak_rsa::RULES,
     chain::RULES,
     chain_list::RULES,
     chain_ca::RULES,

@@ -6,6 +6,7 @@
 
 mod brief;
 mod lookups;
+mod moduli;
 mod recent;
 mod seen;
 
@@ -22,6 +23,8 @@ use crate::tls::handshake::Tail;
 
 use brief::{Brief, same_offer};
 pub use lookups::{Lookup, Lookups};
+use moduli::Moduli;
+pub use moduli::SharedPrime;
 use recent::Recent;
 pub use seen::{Cause, ClockJump, Few, Flows, Known, Name, Offers, Pair, Run, Server, Shown, WINDOW_SECS};
 
@@ -55,6 +58,7 @@ pub struct Memory {
     hellos: Recent<[u8; 32], Heard>,
     sessions: Recent<Tail, Arc<Sibling>>,
     tickets: Recent<Tail, u64>,
+    moduli: Moduli,
     causes: BTreeMap<&'static str, Cause>,
     lookups: Lookups,
     clock: Option<ClockJump>,
@@ -74,6 +78,7 @@ impl Default for Memory {
             hellos: Recent::new(limits::SIBLING_HELLOS),
             sessions: Recent::new(limits::SIBLING_HELLOS),
             tickets: Recent::new(limits::SIBLING_HELLOS),
+            moduli: Moduli::default(),
             causes: BTreeMap::new(),
             lookups: Lookups::default(),
             clock: None,
@@ -220,12 +225,17 @@ impl Memory {
         self.causes.iter().map(|(code, c)| (*code, c))
     }
 
+    /// Pairs of RSA keys that have a prime in common.
+    pub fn shared_primes(&self) -> &[SharedPrime] {
+        &self.moduli.shared
+    }
+
     /// Where the clock ran backwards farthest.
     pub fn clock(&self) -> Option<ClockJump> {
         self.clock
     }
 
-    /// Servers, pairs, names and certificates that were forgotten because there were too many.
+    /// Servers, pairs, names, certificates and RSA keys that were forgotten because there were too many.
     pub fn forgotten(&self) -> u64 {
         let tables = [
             self.servers.forgotten(),
@@ -233,6 +243,7 @@ impl Memory {
             self.names.forgotten(),
             self.certificates.forgotten(),
             self.lookups.forgotten(),
+            self.moduli.forgotten,
         ];
         tables.iter().fold(0, |n, m| n.saturating_add(*m))
     }
@@ -316,6 +327,9 @@ impl Memory {
             Role::Client => known.clients.add(f.end(role).ip),
         }
         let leaf = known.leaf.clone();
+        if is_new {
+            self.moduli.add(cert, &leaf, f.id);
+        }
         if role == Role::Client {
             let only = self.lengths.entry(leaf.der_len, || Some(leaf.sha256));
             *only = only.filter(|sha| *sha == leaf.sha256);

@@ -10,9 +10,11 @@ use crate::{limits, text};
 use super::constraints::NameConstraints;
 use super::der::{Der, INTEGER, SEQUENCE, Tlv, context_constructed};
 use super::extension;
+use super::form::{self, FormFault};
 use super::key::{self, PublicKey};
 use super::name::{self, NormalForm, normal_form};
 use super::san::San;
+use super::sct::SctList;
 use super::signature::{self, SignatureHash};
 use super::time;
 
@@ -70,8 +72,8 @@ pub struct Certificate {
     pub crl_urls: Vec<String>,
     /// Where the issuer's certificate can be had.
     pub ca_issuer_urls: Vec<String>,
-    /// Number of signed certificate timestamps inside.
-    pub scts: usize,
+    /// The signed certificate timestamps inside; `None` without the extension.
+    pub sct_list: Option<SctList>,
     /// It demands a stapled OCSP response (RFC 7633, status_request).
     pub must_staple: bool,
     /// It restricts the names that certificates below it may have.
@@ -89,6 +91,8 @@ pub struct Certificate {
     pub is_renamed: bool,
     /// Both names as they are compared, once somebody asked: the same certificate stands in many chains.
     pub(crate) compared: OnceLock<Box<Names>>,
+    /// Where it is not in DER's form, once somebody asked.
+    pub(crate) form: OnceLock<Vec<FormFault>>,
 }
 
 /// Subject and issuer in the form that is compared; `None` for a name that does not parse.
@@ -171,6 +175,11 @@ impl Certificate {
             let form = |der| normal_form(der).ok();
             Box::new(Names { subject: form(&self.subject_raw), issuer: form(&self.issuer_raw) })
         })
+    }
+
+    /// Where its encoding is not DER, and its times not in the form of RFC 5280: the first few places.
+    pub fn form_faults(&self) -> &[FormFault] {
+        self.form.get_or_init(|| form::faults(&self.der))
     }
 
     /// Reads a certificate. Never fails: what cannot be had is absent and named in [`Certificate::problems`]; the
@@ -401,6 +410,11 @@ impl Certificate {
         self.extended_key_usage.as_ref().is_none_or(|l| l.iter().any(|p| p == purpose || p == "anyExtendedKeyUsage"))
     }
 
+    /// Number of signed certificate timestamps inside, whatever their form.
+    pub fn scts(&self) -> usize {
+        self.sct_list.as_ref().map_or(0, |l| l.count)
+    }
+
     /// True for a serial number below zero (RFC 5280, section 4.1.2.2 wants a positive one).
     pub fn serial_is_negative(&self) -> bool {
         self.serial.bytes().next().is_some_and(|digit| matches!(digit, b'8'..=b'9' | b'a'..=b'f'))
@@ -432,7 +446,7 @@ pub(super) mod tests {
     pub(in crate::x509) const SERIAL: usize = 1;
     const SIGNATURE: usize = 2;
     const ISSUER: usize = 3;
-    const VALIDITY: usize = 4;
+    pub(in crate::x509) const VALIDITY: usize = 4;
     const SUBJECT: usize = 5;
     const KEY: usize = 6;
 

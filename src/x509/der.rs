@@ -49,6 +49,11 @@ impl<'a> Tlv<'a> {
         Der { data: self.content, pos: 0, base: self.at }
     }
 
+    /// Offset of its identifier from the start of the message.
+    pub(crate) fn start(&self) -> usize {
+        self.at.saturating_sub(self.raw.len().saturating_sub(self.content.len()))
+    }
+
     /// An error about this element.
     pub(crate) fn illegal(&self, what: &'static str) -> DecodeError {
         DecodeError { what, at: self.at, kind: DecodeErrorKind::Illegal }
@@ -93,13 +98,19 @@ impl<'a> Der<'a> {
         self.left() == 0
     }
 
-    fn at(&self) -> usize {
+    /// Offset of the next element from the start of the message.
+    pub(crate) fn at(&self) -> usize {
         self.base.saturating_add(self.pos)
     }
 
     /// Identifier octet of the next element.
     pub(crate) fn peek(&self) -> Option<u8> {
         self.data.get(self.pos).copied()
+    }
+
+    /// True when the next element has BER's indefinite length (X.690, section 8.1.3.6).
+    pub(crate) fn is_indefinite(&self) -> bool {
+        matches!(self.data.get(self.pos..), Some([tag, 0x80, ..]) if tag & 0x1f != 0x1f && tag & 0x20 != 0)
     }
 
     /// Tag, offset of the content, and its claimed length.

@@ -1,6 +1,6 @@
 //! Extensions of a certificate (RFC 5280, section 4.2). A damaged one is named and the others are read.
 
-use crate::reader::{DecodeError, DecodeErrorKind, Decoded};
+use crate::reader::Decoded;
 use crate::{limits, text};
 
 use super::cert::{Certificate, KeyUsage};
@@ -10,6 +10,7 @@ use super::der::{
 };
 use super::oid::{self, Oid, oid};
 use super::san::{self, San};
+use super::sct;
 
 // One bit each is kept of what was met.
 const _: () = assert!(EXTENSIONS.len() <= 32);
@@ -23,7 +24,7 @@ const EXTENSIONS: &[(Oid, (&str, Read))] = &[
     (oid("2.5.29.14"), ("subjectKeyIdentifier", subject_key_id)),
     (oid("2.5.29.35"), ("authorityKeyIdentifier", authority_key_id)),
     (oid("2.5.29.15"), ("keyUsage", key_usage)),
-    (oid("2.5.29.19"), ("basicConstraints", basic_constraints)),
+    (oid("2.5.29.19"), (BASIC_CONSTRAINTS, basic_constraints)),
     (oid("2.5.29.37"), ("extKeyUsage", extended_key_usage)),
     (oid("2.5.29.17"), ("subjectAltName", subject_alt_name)),
     (oid("1.3.6.1.5.5.7.1.1"), ("authorityInfoAccess", authority_info_access)),
@@ -43,6 +44,14 @@ const EXTENSIONS: &[(Oid, (&str, Read))] = &[
     (oid("1.3.6.1.5.5.7.1.14"), ("proxyCertInfo", nothing)),
     (oid("1.3.6.1.5.5.7.48.1.5"), ("ocspNoCheck", nothing)),
 ];
+
+/// The name of basic constraints.
+pub(super) const BASIC_CONSTRAINTS: &str = "basicConstraints";
+
+/// The name of an extension that is understood, from its identifier's content bytes.
+pub(super) fn name(kind: &[u8]) -> Option<&'static str> {
+    oid::find(EXTENSIONS, kind).map(|(name, _)| name)
+}
 
 /// Reads `[3] EXPLICIT Extensions`.
 pub(super) fn read_all(explicit: &Tlv<'_>, c: &mut Certificate) -> Decoded<()> {
@@ -188,25 +197,15 @@ fn crl_distribution_points(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
     d.end("CRLDistributionPoints")
 }
 
-/// SignedCertificateTimestampList (RFC 6962, section 3.3): counted, not judged.
+/// SignedCertificateTimestampList (RFC 6962, section 3.3).
 fn sct_list(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
     let list = d.expect("SignedCertificateTimestampList", OCTET_STRING)?;
     let what = "SignedCertificateTimestampList";
-    c.scts = count_scts(list.content).map_err(|kind| DecodeError { what, at: list.at, kind })?;
-    d.end(what)
-}
-
-/// Number of SCTs in a list in TLS presentation (also the content of the TLS extension and of the OCSP one).
-pub(crate) fn count_scts(list: &[u8]) -> Result<usize, DecodeErrorKind> {
-    let mut outer = crate::reader::Reader::new(list);
-    let mut scts = outer.vector("sct_list", 2).map_err(|e| e.kind)?;
-    outer.end("sct_list").map_err(|e| e.kind)?;
-    let mut n = 0usize;
-    while !scts.is_empty() {
-        scts.vector("SerializedSCT", 2).map_err(|e| e.kind)?;
-        n = n.saturating_add(1);
+    let scts = c.sct_list.insert(sct::read(list.content));
+    if matches!(scts.fault, Some((_, sct::SctFault::List))) {
+        return Err(list.illegal(what));
     }
-    Ok(n)
+    d.end(what)
 }
 
 /// TLS features (RFC 7633): the TLS extensions that the server must answer.
@@ -236,13 +235,13 @@ fn policies(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::x509::cert::tests::Fields;
     use crate::x509::der::tlv;
 
     /// An extension whose identifier is `2.5.29.n`.
-    fn ce(n: u8, critical: bool, value: &[u8]) -> Vec<u8> {
+    pub(in crate::x509) fn ce(n: u8, critical: bool, value: &[u8]) -> Vec<u8> {
         any(&[0x55, 0x1d, n], critical, value)
     }
 
@@ -304,7 +303,7 @@ mod tests {
             (vec!["http://ocsp.example".into()], vec!["http://ca.example\\u{1b}".into()])
         );
         assert_eq!(c.crl_urls, ["http://crl.example/a", "ldap://b"]);
-        assert_eq!((c.scts, c.must_staple, c.name_constraints.is_some()), (2, true, true));
+        assert_eq!((c.sct_list.map(|l| l.count), c.must_staple, c.name_constraints.is_some()), (Some(2), true, true));
         // The poison of a precertificate.
         assert_eq!(c.unknown_critical, ["1.3.6.1.4.1.11129.2.4.3"]);
     }
@@ -361,14 +360,5 @@ mod tests {
         let list = tlv(SEQUENCE, &[&[0x82, 0].repeat(limits::CERTIFICATE_NAMES + 5)]);
         let c = cert(&[ce(17, false, &list)]);
         assert_eq!((c.subject_alt_names.len(), c.problems.len()), (limits::CERTIFICATE_NAMES, 1));
-    }
-
-    #[test]
-    fn scts_are_counted() {
-        assert_eq!(count_scts(&[0, 3, 0, 1, 9]), Ok(1));
-        assert_eq!(count_scts(&[0, 0]), Ok(0));
-        for bad in [&[][..], &[0], &[0, 3, 0, 1], &[0, 3, 0, 2, 9], &[0, 3, 0, 1, 9, 9]] {
-            assert!(count_scts(bad).is_err());
-        }
     }
 }

@@ -16,13 +16,22 @@ pub(crate) struct Time {
 /// Reads a UTCTime or GeneralizedTime: `YYMMDDHHMMSSZ`, `YYYYMMDDHHMMSSZ`, and BER's forms without seconds or with an
 /// offset from UTC, which old certificates have. `None` for any other text and for times that do not exist.
 pub(crate) fn parse(time: &Tlv<'_>) -> Option<Time> {
-    let year_digits = match time.tag {
+    parse_text(time.tag, time.content)
+}
+
+/// Seconds since 1970 of the text of a time with that tag.
+pub(crate) fn read(tag: u8, text: &[u8]) -> Option<i64> {
+    parse_text(tag, text).map(|t| t.secs)
+}
+
+fn parse_text(tag: u8, content: &[u8]) -> Option<Time> {
+    let year_digits = match tag {
         UTC_TIME => 2,
         GENERALIZED_TIME => 4,
         _ => return None,
     };
-    let digits = time.content.iter().take_while(|b| b.is_ascii_digit()).count();
-    let (text, zone) = time.content.split_at_checked(digits)?;
+    let digits = content.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (text, zone) = content.split_at_checked(digits)?;
     let (year, fields) = text.split_at_checked(year_digits)?;
     let year = match (number(year), year_digits) {
         // Two digits stand for 1950 to 2049.
@@ -63,7 +72,7 @@ pub(crate) fn parse(time: &Tlv<'_>) -> Option<Time> {
 
 /// [`parse`] for who does not mind the form.
 pub(crate) fn seconds(time: &Tlv<'_>) -> Option<i64> {
-    parse(time).map(|t| t.secs)
+    read(time.tag, time.content)
 }
 
 /// Value of a few decimal digits.

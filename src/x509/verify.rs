@@ -187,13 +187,34 @@ fn parts(der: &[u8]) -> Decoded<Parts<'_>> {
     fields.optional("version", context_constructed(0))?;
     fields.next("serialNumber")?;
     let inner = fields.next("signature")?;
-    for what in ["issuer", "validity", "subject"] {
-        fields.next(what)?;
-    }
-    let spki = fields.next("subjectPublicKeyInfo")?;
+    let spki = public_key(&tbs)?;
     // Two algorithms that differ: whatever follows, the fault is another one.
     let method = if inner.raw == algorithm.raw { method(&algorithm)? } else { None };
     Ok(Parts { signed: tbs.raw, method, signature, key: key(&spki).unwrap_or(None) })
+}
+
+/// Content of the INTEGER that is the modulus of an RSA key.
+pub(super) fn rsa_modulus(der: &[u8]) -> Option<&[u8]> {
+    let read = || {
+        let tbs = Der::new(der).expect("Certificate", SEQUENCE)?.inside().expect("tbsCertificate", SEQUENCE)?;
+        let mut fields = public_key(&tbs)?.inside();
+        let kind = fields.expect("algorithm", SEQUENCE)?.inside().expect("algorithm", OID)?.content;
+        let (_, mut key) = fields.expect("subjectPublicKey", BIT_STRING)?.bits("subjectPublicKey")?;
+        let is_rsa = RSA.is(kind) || RSASSA_PSS.is(kind);
+        let mut numbers = key.expect("RSAPublicKey", SEQUENCE)?.inside();
+        numbers.expect("modulus", INTEGER).map(|n| is_rsa.then_some(n.content))
+    };
+    read().ok().flatten()
+}
+
+/// SubjectPublicKeyInfo.
+fn public_key<'a>(tbs: &Tlv<'a>) -> Decoded<Tlv<'a>> {
+    let mut fields = tbs.inside();
+    fields.optional("version", context_constructed(0))?;
+    for what in ["serialNumber", "signature", "issuer", "validity", "subject"] {
+        fields.next(what)?;
+    }
+    fields.next("subjectPublicKeyInfo")
 }
 
 fn method(algorithm: &Tlv<'_>) -> Decoded<Option<Method>> {

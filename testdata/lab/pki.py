@@ -3,7 +3,10 @@
 Nothing here protects anything: the keys live in a temporary directory and are never committed.
 """
 import os
+import ssl
 import subprocess
+
+from . import rsa
 
 VALID = ("20260101000000Z", "20360101000000Z")
 EXPIRED = ("20250101000000Z", "20260301000000Z")
@@ -44,6 +47,20 @@ CLIENT = LEAF + AKI + "extendedKeyUsage=clientAuth\n"
 
 RSA, RSA1024 = ["rsa", "-pkeyopt", "rsa_keygen_bits:2048"], ["rsa", "-pkeyopt", "rsa_keygen_bits:1024"]
 P256, ED25519 = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], ["ed25519"]
+
+# A certificate that spells CA:FALSE out (BasicConstraints { cA FALSE }), and whose key usage has a bit among those not used.
+NOT_DER = SERVER_EC.replace("critical,CA:FALSE", "critical,DER:3003010100").replace("critical,digitalSignature", "critical,DER:03020581")
+# b\u00fccher.tls-server.local in UTF-8.
+U_LABEL = rsa.tlv(0x30, rsa.tlv(0x82, "b\u00fccher.tls-server.local".encode())).hex()
+
+
+def timestamps(*all_of_them):
+    """SignedCertificateTimestampList (RFC 6962, section 3.3) as an extension: (version, seconds) of each, without real signatures."""
+    scts = [bytes([version]) + bytes(32) + (secs * 1000).to_bytes(8, "big") + bytes.fromhex("0000 0403 0004 30020201")
+            for version, secs in all_of_them]
+    content = b"".join(len(one).to_bytes(2, "big") + one for one in scts)
+    return "1.3.6.1.4.1.11129.2.4.2=DER:" + rsa.tlv(4, len(content).to_bytes(2, "big") + content).hex() + "\n"
+
 
 # file name: (subject, issuer or None for itself, extensions, key, validity, further options of `openssl ca`)
 LAB = "/O=Lab (test only)"
@@ -93,6 +110,14 @@ CERTIFICATES = {
                     SERVER_EC + "authorityInfoAccess=OCSP;URI:http://ocsp.example/\n", P256, VALID, []),
     "server-public": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER_EC + "certificatePolicies=2.23.140.1.2.1\n", P256,
                       VALID, []),
+    "server-not-der": (f"{LAB}/CN=tls-server.local", "intermediate", NOT_DER, P256, VALID, []),
+    "server-u-label": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER_EC.replace(SERVER_NAMES, f"DER:{U_LABEL}"), P256, VALID, []),
+    # One timestamp of 2034, and one of a version that does not exist.
+    "server-timestamps": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER_EC + timestamps((0, 2_020_000_000), (1, 1_770_000_000)),
+                          P256, VALID, []),
+    "server-roca": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER, rsa.roca, VALID, []),
+    "server-prime-a": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER, rsa.sharing, VALID, []),
+    "server-prime-b": (f"{LAB}/CN=tls-server.local", "intermediate", SERVER, rsa.sharing, VALID, []),
     "client": (f"{LAB}/CN=client-1", "client-ca", CLIENT, RSA, VALID, []),
     "client-ec": (f"{LAB}/CN=client-2", "client-ca", CLIENT, P256, VALID, []),
     "client-wrong-ca": ("/O=Somebody Else (test only)/CN=client-1", "other-ca", CLIENT, RSA, VALID, []),
@@ -120,7 +145,10 @@ def make(folder):
     os.makedirs(os.path.join(folder, "issued"))
     for name, (subject, issuer, extensions, key, (start, end), options) in CERTIFICATES.items():
         write(f"{name}.ext", extensions)
-        run(folder, ["openssl", "genpkey", "-quiet", "-algorithm", *key, "-out", f"{name}.key"])
+        if callable(key):
+            key(os.path.join(folder, f"{name}.key"))
+        else:
+            run(folder, ["openssl", "genpkey", "-quiet", "-algorithm", *key, "-out", f"{name}.key"])
         run(folder, ["openssl", "req", "-new", "-config", "ca.cnf", "-utf8", "-subj", subject, "-key", f"{name}.key",
                      "-out", f"{name}.csr"])
         signer = ["-cert", f"{issuer}.pem", "-keyfile", f"{issuer}.key"] if issuer else \
@@ -130,6 +158,7 @@ def make(folder):
         run(folder, ["openssl", "ca", "-config", "ca.cnf", "-batch", "-notext", "-preserveDN", *signer, *md,
                      "-startdate", start, "-enddate", end, "-extfile", f"{name}.ext", "-in", f"{name}.csr",
                      "-out", f"{name}.pem"])
+    without_seconds(folder, "server-ec", "server-no-seconds", "intermediate")
     revocation(folder)
     bundle(folder, "server-chain.pem", "server.pem", "intermediate.pem")
     bundle(folder, "server-chain.key", "server.key")
@@ -155,6 +184,41 @@ def revocation(folder):
     run(folder, ["openssl", "ocsp", "-index", "index.txt", "-CA", "intermediate.pem", "-rsigner", "intermediate.pem", "-rkey",
                  "intermediate.key", "-issuer", "intermediate.pem", "-cert", "server.pem", "-ndays", "3650", "-no_nonce",
                  "-respout", "staple.der"])
+
+
+def without_seconds(folder, name, new, issuer):
+    """NEW is the certificate NAME whose notBefore lacks the seconds, which `openssl ca` does not write, signed again."""
+    path = os.path.join(folder, f"{new}.pem")
+    with open(os.path.join(folder, f"{name}.pem"), encoding="ascii") as old:
+        tbs, algorithm, _ = elements(ssl.PEM_cert_to_DER_cert(old.read()))
+    fields = elements(tbs)
+    before, after = elements(fields[4])
+    fields[4] = rsa.tlv(0x30, rsa.tlv(0x17, before[2:12] + b"Z") + after)
+    tbs = rsa.tlv(0x30, b"".join(fields))
+    with open(f"{path}.tbs", "wb") as out:
+        out.write(tbs)
+    run(folder, ["openssl", "dgst", "-sha256", "-sign", f"{issuer}.key", "-out", f"{path}.signature", f"{path}.tbs"])
+    with open(f"{path}.signature", "rb") as signature:
+        der = rsa.tlv(0x30, tbs + algorithm + rsa.tlv(3, b"\0" + signature.read()))
+    with open(path, "w", encoding="ascii") as out:
+        out.write(ssl.DER_cert_to_PEM_cert(der))
+    bundle(folder, f"{new}.key", f"{name}.key")
+
+
+def elements(der):
+    """The elements inside of a DER element, each whole."""
+    def header(at):
+        size = der[at + 1]
+        if size < 128:
+            return at + 2, size
+        return at + 2 + size - 128, int.from_bytes(der[at + 2:at + 2 + size - 128], "big")
+
+    at, out = header(0)[0], []
+    while at < len(der):
+        start, size = header(at)
+        out.append(der[at:start + size])
+        at = start + size
+    return out
 
 
 def bundle(folder, name, *parts):

@@ -104,7 +104,7 @@ impl<'a> Certificate<'a> {
             subject_key_id: c.subject_key_id.as_deref(),
             ocsp_urls: &c.ocsp_urls,
             crl_urls: &c.crl_urls,
-            scts: c.scts,
+            scts: c.scts(),
             problems: &c.problems,
         }
     }

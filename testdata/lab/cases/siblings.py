@@ -88,6 +88,8 @@ CERTIFICATES = [
     case("cert-per-backend-12", "Two machines with a certificate each for one name", turns("server", "server-self-signed"),
          [ask("-tls1_2")] * 2, [FULL] * 2, ["cert-differs-per-backend"],
          ends=[{"server": POOL[0]}, {"server": POOL[1]}]),
+    case("shared-prime-12", "Two servers whose RSA keys have a prime in common", turns("server-prime-a", "server-prime-b"),
+         [ask("-tls1_2")] * 2, [FULL] * 2, ["shared-modulus", "cert-differs-per-backend"], ends=[{"server": POOL[0]}, {"server": POOL[1]}]),
     case("expired-backend-12", "Of two machines one has an expired certificate", turns("server", "server-expired"),
          [ask("-tls1_2")] * 2, [FULL] * 2, ["expired-on-one-backend", "cert-differs-per-backend"],
          ends=[{"server": POOL[0]}, {"server": POOL[1]}]),
