@@ -9,6 +9,7 @@ mod baseline;
 mod ca_list;
 mod capture;
 mod cause;
+mod cert_dates;
 mod cert_encoding;
 mod cert_fields;
 mod chain;
@@ -27,15 +28,17 @@ mod ending;
 mod fingerprint;
 mod fleet;
 mod hello;
-mod key_update;
+mod inspection;
+mod inventory;
 mod key_exchange;
+mod key_update;
 mod latency;
 mod lookup;
 mod malformed;
 mod mesh;
 mod negotiation;
-mod over_http;
 mod offer;
+mod over_http;
 mod page;
 mod pattern;
 mod peer_error;
@@ -45,13 +48,15 @@ mod proxy;
 mod psk;
 mod refusal;
 mod renegotiation;
+mod resumption;
 mod retry;
 mod revocation;
 mod server_cert;
 mod server_extensions;
 mod server_hello;
-mod signatures;
 mod sibling;
+mod signatures;
+mod stalls;
 #[cfg(test)]
 mod testing;
 mod transport;
@@ -409,6 +414,7 @@ const FAMILIES: &[&[Rule]] = &[
     cipher::RULES,
     key_exchange::RULES,
     server_cert::RULES,
+    cert_dates::RULES,
     signatures::RULES,
     cert_fields::RULES,
     cert_encoding::RULES,
@@ -434,9 +440,13 @@ const FAMILIES: &[&[Rule]] = &[
     malformed::RULES,
     policy::RULES,
     latency::RULES,
+    stalls::RULES,
     sibling::RULES,
+    resumption::RULES,
     pattern::RULES,
     fleet::RULES,
+    inspection::RULES,
+    inventory::RULES,
     baseline::RULES,
 ];
 

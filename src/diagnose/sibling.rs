@@ -3,14 +3,12 @@
 use super::differences::{self, flow};
 use super::refusal::of_client;
 use super::{Blame, Diagnosis, Hit, Policy, Rule, Severity, new, page, words};
-use crate::facts::{FlowFacts, Outcome, Seen};
+use crate::facts::{FlowFacts, Seen};
 use crate::span::Role;
 use crate::x509::{NameEquality, NameMatch, compare_names, match_name};
 
 /// A program that falls back to a lower version does so at once; a person takes longer.
 const FALLBACK_US: u64 = 10_000_000;
-
-const RECONNECT: &str = "  openssl s_client -connect HOST:PORT -servername NAME -sess_out s.pem </dev/null\n  openssl s_client -connect HOST:PORT -servername NAME -sess_in s.pem </dev/null | grep -E 'New|Reused'";
 
 pub(super) const RULES: &[Rule] = &[
     new(
@@ -104,66 +102,6 @@ pub(super) const RULES: &[Rule] = &[
         default_certificate,
     ),
     new(
-        "ticket-reused",
-        Severity::Info,
-        0,
-        "The client offers a TLS 1.3 ticket that it has used before",
-        page(
-            "The first pre-shared key identity is the same as in an earlier connection.",
-            "Everybody on the path can tell that both connections are the same client's, and early data sent with it can be replayed. Clients should use a ticket once.",
-            "Certain: the identity is sent in clear. Keys configured by hand (age 0) are left out.",
-            "On the client: use each ticket once and take the newest (OpenSSL: SSL_SESSION objects from the new-session callback, not one saved file; curl and browsers do). On the server: send two tickets or more (nginx and OpenSSL: SSL_CTX_set_num_tickets).",
-            RECONNECT,
-            "RFC 8446, section C.4; RFC 9149",
-        ),
-        ticket_reused,
-    ),
-    new(
-        "resumption-rejected",
-        Severity::Info,
-        0,
-        "The server did not resume the session and made a full handshake",
-        page(
-            "The client offered a ticket, a pre-shared key or a session id, and the server chose a full handshake.",
-            "One round trip more in TLS 1.2, a certificate check and more work on both sides. Usual reasons: the ticket is too old, its key was replaced, or a pool of servers behind one address does not share its ticket keys.",
-            "Certain that it was not resumed; the reason is not on the wire.",
-            "If it happens often: share the ticket keys between the servers of a pool (nginx: ssl_session_ticket_key, HAProxy: tls-ticket-keys, Envoy: session_ticket_keys) and rotate them slowly; or a shared cache for session ids.",
-            RECONNECT,
-            "RFC 8446, section 2.2; RFC 5077, section 3.1",
-        ),
-        resumption_rejected,
-    ),
-    new(
-        "resumed-version-or-cipher-changed",
-        Severity::Warning,
-        0,
-        "A resumed session has another version or cipher suite than it was made with",
-        page(
-            "The ServerHello resumes a session of an earlier connection in the capture, with another version or cipher suite.",
-            "A session keeps its version and cipher suite (TLS 1.2 and before); a client must end the connection otherwise. A pool of unlike servers that share their ticket keys, or a device between, does this.",
-            "Certain: both handshakes were read in clear and the session's id or ticket is the same.",
-            "Give all servers of the pool the same versions and cipher suites, or ticket keys of their own.",
-            RECONNECT,
-            "RFC 5246, sections 7.4.1.2 and 7.4.1.3; RFC 7627, section 5.3",
-        ),
-        resumed_changed,
-    ),
-    new(
-        "mtls-resumed-no-client-auth",
-        Severity::Warning,
-        0,
-        "A session was resumed on a server that asks for client certificates",
-        page(
-            "The connection resumed a session, and in its full handshakes this server asks for a client certificate.",
-            "In a resumed session no certificate is shown or checked again: one that has expired or was revoked since still counts, for as long as tickets live.",
-            "Certain that none was shown here; whether the server checks the stored one again is not on the wire.",
-            "Where that matters: shorten the life of tickets or switch them off (nginx: ssl_session_tickets off, ssl_session_cache off; Envoy: disable_stateless_session_resumption; Go: SessionTicketsDisabled; OpenSSL: SSL_OP_NO_TICKET), or check the stored certificate again on resumption.",
-            RECONNECT,
-            "RFC 8446, sections 2.2 and C.4; RFC 5077, section 5",
-        ),
-        resumed_mutual,
-    ),
-    new(
         "client-cert-filtered-by-ca-list",
         Severity::Error,
         72,
@@ -224,7 +162,6 @@ const ABOUT_THE_OFFER: &[&str] = &[
     "alpn-mismatch",
     "unrecognized-name",
 ];
-
 /// Says at the cause what the same server accepted of others.
 pub(super) fn add_evidence(f: &FlowFacts, d: &mut Diagnosis) {
     let Some(cause) = d.cause else { return };
@@ -241,7 +178,6 @@ pub(super) fn add_evidence(f: &FlowFacts, d: &mut Diagnosis) {
         finding.detail.push_str(&more);
     }
 }
-
 /// The client certificate that this server accepted before, where it is another one.
 fn accepted_client(f: &FlowFacts) -> Option<String> {
     let o = f.siblings.client_accepted.as_ref()?;
@@ -252,11 +188,9 @@ fn accepted_client(f: &FlowFacts) -> Option<String> {
     }
     Some(format!("The same server accepted, in {}, the certificate {}.", flow(o), differences::leaf(leaf)))
 }
-
-fn hello_mark(f: &FlowFacts) -> Option<crate::flow::Mark> {
+pub(super) fn hello_mark(f: &FlowFacts) -> Option<crate::flow::Mark> {
     f.client_hello.as_ref().map(|h| h.mark)
 }
-
 fn twin(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let o = f.siblings.twin.as_ref()?;
     let detail = format!(
@@ -270,14 +204,12 @@ fn twin(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hit = Hit::new(detail, "").at_any(hello_mark(f)).blame(Blame::Nobody).of([o.id, f.id]);
     Some(if o.version.is_some() && f.server_hello.is_some() { hit } else { hit.possible() })
 }
-
 fn random_reused(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let o = f.siblings.random_reused.as_ref()?;
     let detail = format!("The random of this ClientHello is that of {} too.", flow(o));
     let remedy = "On the client: find out why its random numbers repeat (a snapshot, no entropy at boot, a fixed hello) and replace keys made there.";
     Some(Hit::new(detail, remedy).at_any(hello_mark(f)).blame(Blame::Client).of([o.id, f.id]))
 }
-
 fn fallback(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let o = f.siblings.before.as_ref().filter(|o| o.hello_refused)?;
     let offer = o.offer.as_ref()?;
@@ -297,7 +229,6 @@ fn fallback(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the client: switch the fallback to older versions off, and mend what made the first attempt fail.";
     Some(Hit::new(detail, remedy).at(hello.mark).blame(Blame::Client).likely().of([o.id, f.id]))
 }
-
 fn key_reuse(f: &FlowFacts, is_dh: bool) -> Option<Hit> {
     let id = f.siblings.key_reused?;
     let finite = f.server_key_exchange.is_some_and(|(_, k)| k.dh_bits.is_some());
@@ -309,15 +240,12 @@ fn key_reuse(f: &FlowFacts, is_dh: bool) -> Option<Hit> {
     let remedy = "On the server: make a new key for each handshake.";
     Some(Hit::new(detail, remedy).at(mark).blame(Blame::Server).of([id, f.id]))
 }
-
 fn dh_reuse(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     key_reuse(f, true)
 }
-
 fn ecdh_reuse(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     key_reuse(f, false)
 }
-
 fn default_certificate(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let name = crate::text::escape_bytes(f.server_name()?).into_owned();
     let chain = f.of(Role::Server).certificates.as_ref()?;
@@ -335,53 +263,6 @@ fn default_certificate(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         format!("On the server: add a virtual host and certificate for \"{name}\"; or correct the name at the client.");
     Some(Hit::new(detail, remedy).at_any(hello_mark(f)).at(chain.mark).blame(Blame::Server).likely().of([o.id, f.id]))
 }
-
-fn ticket_reused(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let id = f.siblings.ticket_used?;
-    let detail = format!("The ticket of this ClientHello was offered in flow #{id} before.");
-    let remedy = "On the client: use each ticket once.";
-    Some(Hit::new(detail, remedy).at_any(hello_mark(f)).blame(Blame::Client).of([id, f.id]))
-}
-
-fn resumption_rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let sh = f.server_hello.as_ref()?;
-    if !f.offers_resumption() || f.resumed() != Some(false) || f.outcome() != Outcome::Established {
-        return None;
-    }
-    let from = match (&f.siblings.session, f.siblings.ticket_used) {
-        (Some(o), _) => format!(" Its session comes from {}.", flow(o)),
-        (None, Some(id)) => format!(" Its ticket was offered in flow #{id} before; servers may take a ticket once."),
-        (None, None) => String::new(),
-    };
-    let detail = format!("The client offered to resume a session; the server made a full handshake.{from}");
-    let remedy =
-        "If it happens often: share the ticket keys (or the session cache) between all servers behind this address.";
-    Some(Hit::new(detail, remedy).at_any(hello_mark(f)).at(sh.mark).blame(Blame::Server))
-}
-
-fn resumed_changed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let sh = f.server_hello.as_ref().filter(|_| f.resumed() == Some(true) && !f.is_tls13())?;
-    let o = f.siblings.session.as_ref()?;
-    let (was, is) = ((o.version?, o.suite?), (f.version()?, f.cipher_suite()?));
-    if was == is {
-        return None;
-    }
-    let say = |(v, s)| format!("{} with {}", words::version(v), words::suite(s));
-    let detail = format!("The session was made in {} with {}; it is resumed with {}.", flow(o), say(was), say(is));
-    let remedy = "Give all servers that share ticket keys the same versions and cipher suites.";
-    Some(Hit::new(detail, remedy).at_any(hello_mark(f)).at(sh.mark).blame(Blame::Server).of([o.id, f.id]))
-}
-
-fn resumed_mutual(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let sh = f.server_hello.as_ref().filter(|_| f.resumed() == Some(true) && f.outcome() == Outcome::Established)?;
-    let o = f.siblings.requested.as_ref().filter(|o| o.name() == f.server_name())?;
-    let detail =
-        format!("In {} the server asked for a client certificate; this connection resumed a session instead.", flow(o));
-    let remedy =
-        "If certificates must be checked each time: on the server, switch session tickets off or shorten their life.";
-    Some(Hit::new(detail, remedy).at(sh.mark).blame(Blame::Server).of([o.id, f.id]))
-}
-
 fn filtered(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let Seen::Yes(sent) = f.certificates(Role::Client) else { return None };
     let asked = f.certificate_request.as_ref()?;
@@ -409,7 +290,6 @@ fn filtered(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         None => hit.severity(Severity::Info).blame(Blame::Nobody).beside(),
     })
 }
-
 fn known_by_length(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let leaf = f.siblings.client_leaf.as_ref()?;
     let flight = f.inferred.as_ref()?.flight?;
@@ -421,7 +301,6 @@ fn known_by_length(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     );
     Some(Hit::new(detail, "").at(flight).blame(Blame::Nobody).likely())
 }
-
 fn same_certificate(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let [client, server] = [Role::Client, Role::Server].map(|r| f.of(r).certificates.as_ref());
     let (client, server) = (client?, server?);
@@ -437,33 +316,14 @@ fn same_certificate(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{
-        alert, asked, client_flight, dn, established, find, hello, leaf, server_flight, server_hello, told,
+        after, alert, asked, client_flight, dn, established, find, hello, leaf, random, server_flight, server_hello,
+        told,
     };
     use super::super::{Confidence, Severity};
     use crate::facts::{FlowFacts, Inferred, Outcome};
     use crate::siblings::Memory;
     use crate::span::Side;
     use crate::tls::handshake::{ServerKeyExchange, Tail};
-
-    /// A flow after others, as the analyzer would hand it to the rules.
-    fn after(earlier: &[&FlowFacts], mut f: FlowFacts) -> FlowFacts {
-        let mut memory = Memory::default();
-        for (e, id) in earlier.iter().zip(1..) {
-            let mut e = (*e).clone();
-            e.id = id;
-            e.siblings = memory.recall(&e);
-            let d = told(&e);
-            memory.remember(&e, d.outcome, d.cause);
-        }
-        f.id = 9;
-        f.siblings = memory.recall(&f);
-        f
-    }
-
-    fn random(mut f: FlowFacts, n: u8) -> FlowFacts {
-        f.client_hello.as_mut().expect("there").message.random = [n; 32];
-        f
-    }
 
     #[test]
     fn what_the_same_server_accepted_is_evidence() {
@@ -546,32 +406,6 @@ mod tests {
         named.client_hello.as_mut().expect("there").message.extensions.server_name = other;
         assert!(find(&after(&[&unnamed], named.clone()), "sni-default-cert").is_some());
         assert!(find(&named, "sni-default-cert").is_none());
-    }
-
-    #[test]
-    fn sessions() {
-        let mut full = random(established(server_flight(vec![leaf()])), 1);
-        full.server_hello.as_mut().expect("there").message.session_id = vec![7; 32];
-        let mut again = random(established(server_hello(0x0303)), 2);
-        again.client_key_exchange = None;
-        again.client_hello.as_mut().expect("there").message.session_id = vec![7; 32];
-        let sh = &mut again.server_hello.as_mut().expect("there").message;
-        sh.session_id = vec![7; 32];
-        assert!(find(&after(&[&full], again.clone()), "resumed-version-or-cipher-changed").is_none());
-        again.server_hello.as_mut().expect("there").message.cipher_suite = 0xc030;
-        assert!(find(&after(&[&full], again.clone()), "resumed-version-or-cipher-changed").is_some());
-        assert!(find(&after(&[&full], again.clone()), "mtls-resumed-no-client-auth").is_none());
-        assert!(find(&after(&[&asked(full.clone())], again), "mtls-resumed-no-client-auth").is_some());
-        // A ticket that is not taken.
-        let ticket = |n| {
-            let mut f = random(established(server_flight(vec![leaf()])), n);
-            let e = &mut f.client_hello.as_mut().expect("there").message.extensions;
-            (e.psk, e.psk_ticket) = (Some(1), Some(Tail([3; 16])));
-            f
-        };
-        assert!(find(&ticket(1), "resumption-rejected").is_some() && find(&full, "resumption-rejected").is_none());
-        assert!(find(&after(&[&ticket(1)], ticket(2)), "ticket-reused").is_some());
-        assert!(find(&after(&[&full], ticket(2)), "ticket-reused").is_none());
     }
 
     #[test]

@@ -254,3 +254,64 @@ pub(super) fn whole(flows: Vec<FlowFacts>) -> Vec<Finding> {
 pub(super) fn codes(found: &[Finding]) -> Vec<&str> {
     found.iter().map(|f| f.code).collect()
 }
+
+/// A connection that works, with this certificate.
+pub(super) fn shows(cert: Certificate) -> FlowFacts {
+    established(server_flight(vec![cert]))
+}
+
+/// Another certificate for the same name.
+pub(super) fn other(n: u8) -> Certificate {
+    Certificate { sha256: [n; 32], serial: format!("{n:02x}"), ..leaf() }
+}
+
+/// To another server.
+pub(super) fn at(mut f: FlowFacts, last: u8) -> FlowFacts {
+    f.ends.b.ip = [192, 0, 2, last].into();
+    f
+}
+
+/// From another client.
+pub(super) fn from(mut f: FlowFacts, last: u8) -> FlowFacts {
+    f.ends.a.ip = [198, 51, 100, last].into();
+    f
+}
+
+/// At a later second, since flows are told apart by when they took place.
+pub(super) fn later(mut f: FlowFacts, secs: i64) -> FlowFacts {
+    f.first.time.0 += secs * 1_000_000_000;
+    f
+}
+
+/// A flow after others, as the analyzer would hand it to the rules.
+pub(super) fn after(earlier: &[&FlowFacts], mut f: FlowFacts) -> FlowFacts {
+    let mut memory = Memory::default();
+    for (e, id) in earlier.iter().zip(1..) {
+        let mut e = (*e).clone();
+        e.id = id;
+        e.siblings = memory.recall(&e);
+        let d = told(&e);
+        memory.remember(&e, d.outcome, d.cause);
+    }
+    f.id = 9;
+    f.siblings = memory.recall(&f);
+    f
+}
+
+/// The client refuses the server's certificate with an alert.
+pub(super) fn refused(c: Certificate, a: u8) -> FlowFacts {
+    alert(server_flight(vec![c]), Side::A, a)
+}
+
+/// Frame `n`, so many milliseconds after the beginning.
+pub(super) fn moment(n: u64, ms: i64) -> Mark {
+    let mut m = mark(n);
+    m.time.0 = mark(0).time.0 + ms * 1_000_000;
+    m
+}
+
+/// With another random in its ClientHello.
+pub(super) fn random(mut f: FlowFacts, n: u8) -> FlowFacts {
+    f.client_hello.as_mut().expect("there").message.random = [n; 32];
+    f
+}
