@@ -18,7 +18,7 @@ use crate::dns;
 use crate::facts::FlowFacts;
 use crate::flow::Endpoint;
 use crate::span::Side;
-use crate::x509::{Certificate, San};
+use crate::x509::{Certificate, San, a_label, bad_a_label, to_unicode};
 
 /// Different things renamed at most; beyond it all others of a kind get one name.
 const NAMES: usize = 1 << 17;
@@ -156,7 +156,14 @@ impl Names {
             "" | "*" => (*l).to_owned(),
             l if l.eq_ignore_ascii_case("localhost") => l.to_owned(),
             l if i == last && last > 0 && l.bytes().all(|b| b.is_ascii_alphabetic()) => l.to_owned(),
-            l => format!("name{}{}", number(&mut self.labels, &l.to_ascii_lowercase()), odd(l)),
+            // Names in other scripts stay such names, in both of their forms.
+            l if bad_a_label(l).is_some() => format!("xn--name{}-", number(&mut self.labels, &l.to_ascii_lowercase())),
+            l => {
+                let text = to_unicode(l).unwrap_or_else(|| l.to_lowercase());
+                let plain = format!("name{}", number(&mut self.labels, &text));
+                let is_encoded = text.is_ascii() != l.is_ascii();
+                if is_encoded { a_label(&plain, FOREIGN).unwrap_or(plain) } else { plain + &odd(l) }
+            }
         });
         new.collect::<Vec<_>>().join(".")
     }
@@ -262,10 +269,14 @@ impl Names {
     }
 }
 
+/// The letter that stands for those of other scripts.
+const FOREIGN: char = 'é';
+
 /// The characters of a label that no host name has: rules say so.
 fn odd(label: &str) -> String {
     let odd = label.chars().filter(|c| !c.is_ascii_alphanumeric() && *c != '-');
-    odd.map(|c| if c.is_alphabetic() { 'é' } else { c }).take(4).collect()
+    let (letters, others): (Vec<char>, Vec<char>) = odd.partition(|c| c.is_alphabetic());
+    others.into_iter().take(4).chain(letters.first().map(|_| FOREIGN)).collect()
 }
 
 /// The new name as what is compared; empty stays empty, which means that there was none to compare.

@@ -25,6 +25,24 @@ pub fn to_unicode(name: &str) -> Option<String> {
     Some(labels?.join(".").to_lowercase())
 }
 
+/// The A-label of ASCII text with one other letter behind it.
+pub(crate) fn a_label(text: &str, last: char) -> Option<String> {
+    let len = u32::try_from(text.len()).ok().filter(|_| text.is_ascii())?;
+    // RFC 3492, section 6.3, for a single insertion: the letter at the place `len` of `len + 1`.
+    let mut q = u32::from(last).checked_sub(INITIAL_N)?.checked_mul(len.checked_add(1)?)?.checked_add(len)?;
+    let mut out = format!("xn--{text}{}", if text.is_empty() { "" } else { "-" });
+    let digit = |d: u32| char::from_digit(d.wrapping_add(10), BASE).or(char::from_digit(d.wrapping_sub(26), 10));
+    for k in (BASE..).step_by(36) {
+        let t = k.saturating_sub(INITIAL_BIAS).clamp(T_MIN, T_MAX);
+        let Some(above) = q.checked_sub(t) else { break };
+        let rest = BASE.checked_sub(t)?;
+        out.push(digit(t.checked_add(above.checked_rem(rest)?)?)?);
+        q = above.checked_div(rest)?;
+    }
+    out.push(digit(q)?);
+    Some(out)
+}
+
 // RFC 3492, section 5.
 const BASE: u32 = 36;
 const T_MIN: u32 = 1;
@@ -109,6 +127,21 @@ mod tests {
         }
         assert_eq!(to_unicode("www.xn--bcher-kva.Example").as_deref(), Some("www.b\u{fc}cher.example"));
         assert_eq!(to_unicode("XN--MNCHEN-3YA.example").as_deref(), Some("m\u{fc}nchen.example"));
+    }
+
+    #[test]
+    fn labels_are_made() {
+        // By Python: "name1é".encode("idna"), and so on.
+        for (text, last, label) in [
+            ("name1", '\u{e9}', "xn--name1-fsa"),
+            ("name4711", '\u{e9}', "xn--name4711-i1a"),
+            ("", '\u{4e2d}', "xn--fiq"),
+            ("b", '\u{fc}', "xn--b-eha"),
+        ] {
+            assert_eq!(a_label(text, last).as_deref(), Some(label));
+            assert_eq!(to_unicode(label), Some(format!("{text}{last}")));
+        }
+        assert_eq!(a_label("b", 'a'), None);
     }
 
     #[test]

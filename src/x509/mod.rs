@@ -31,6 +31,7 @@ pub use chain::{Chain, judge_chain};
 pub use constraints::{NameConstraints, Subtree};
 pub use form::{FormFault, FormFaultKind};
 pub use hostname::{NameMatch, match_name};
+pub(crate) use idn::a_label;
 pub use idn::{bad_a_label, to_unicode};
 pub use key::{Curve, KeyAlgorithm, PublicKey};
 pub use name::{NameEquality, compare_names, distinguished_name};
