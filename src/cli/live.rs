@@ -1,17 +1,18 @@
 //! `tlscope live`: an interface, or a capture that grows, reported as it happens.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::args::{FailOn, Global};
 use super::live_args::LiveArgs;
 use super::output::{Output, verdict};
 use super::report::style;
+use super::trust::TrustArgs;
 use super::{DAMAGED, FOUND, OK, complain, confine};
 use crate::analyzer::Options;
-use crate::capture::live::{self, Capture, Follow, Live, Stream, Through};
+use crate::capture::live::{self, Capture, Live, Stream, Through};
 use crate::diagnose::{Policy, Severity};
 use crate::live::{Keeper, Session, Sieve, Sink};
 use crate::report::{self, Writer};
@@ -29,14 +30,36 @@ const COUNTERS: Duration = Duration::from_millis(500);
 pub(super) struct Prepared {
     source: Source,
     sinks: Vec<Box<dyn Sink>>,
-    /// Ends a followed file.
-    stop: Arc<AtomicBool>,
+    duration: Option<Duration>,
 }
 
 enum Source {
     Interface(Box<Capture>),
     Stdin,
-    Follow(std::fs::File, String),
+    /// A named pipe, or whatever else can be read once only.
+    Pipe(File, String),
+    Follow(File, String),
+}
+
+impl Source {
+    /// A capture stream: standard input for `-`.
+    fn stream(path: &Path) -> Result<Self, String> {
+        if path.as_os_str() != "-" {
+            return open_file(path).map(|(file, name)| Self::Pipe(file, name));
+        }
+        if io::stdin().is_terminal() { Err(crate::tui::Error::StdinIsTerminal.to_string()) } else { Ok(Self::Stdin) }
+    }
+}
+
+fn open_file(path: &Path) -> Result<(File, String), String> {
+    let name = path.to_string_lossy().into_owned();
+    let file = File::open(path).map_err(|e| format!("cannot open {}: {e}", crate::text::escape(&name)))?;
+    Ok((file, name))
+}
+
+/// True for what `tlscope PATH` reads as it grows: standard input, pipes, devices.
+pub(super) fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-" || std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir())
 }
 
 impl Prepared {
@@ -44,13 +67,8 @@ impl Prepared {
     pub(super) fn open(args: &LiveArgs) -> Result<Self, String> {
         let source = match (args.capture(), &args.follow) {
             (Some(options), _) => Source::Interface(Box::new(live::open(&options).map_err(|e| e.to_string())?)),
-            (None, Some(path)) => {
-                let name = path.to_string_lossy().into_owned();
-                let file = std::fs::File::open(path)
-                    .map_err(|e| format!("cannot open {}: {e}", crate::text::escape(&name)))?;
-                Source::Follow(file, name)
-            }
-            (None, None) => Source::Stdin,
+            (None, Some(path)) => open_file(path).map(|(file, name)| Source::Follow(file, name))?,
+            (None, None) => Source::stream(Path::new("-"))?,
         };
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         if let Some(rotation) = args.rotation() {
@@ -61,7 +79,7 @@ impl Prepared {
             let keeper = Keeper::begin(rotation, name, snap_len).map_err(|e| e.to_string())?;
             sinks.push(sieved(Box::new(keeper), args.write_on));
         }
-        Ok(Self { source, sinks, stop: Arc::default() })
+        Ok(Self { source, sinks, duration: args.duration })
     }
 
     /// What the sandbox must let through.
@@ -77,7 +95,7 @@ impl Prepared {
         match &self.source {
             Source::Interface(c) => c.info().path.clone(),
             Source::Stdin => "-".into(),
-            Source::Follow(_, name) => name.clone(),
+            Source::Pipe(_, name) | Source::Follow(_, name) => name.clone(),
         }
     }
 
@@ -87,9 +105,14 @@ impl Prepared {
         let source: Box<dyn Live> = match self.source {
             Source::Interface(c) => c,
             Source::Stdin => Box::new(Stream::start(io::stdin(), "-")),
-            Source::Follow(file, name) => Box::new(Stream::start(Follow::new(file, self.stop), &name)),
+            Source::Pipe(file, name) => Box::new(Stream::start(file, &name)),
+            Source::Follow(file, name) => Box::new(Stream::follow(file, &name)),
         };
-        Session::new(source, options, self.sinks)
+        let mut session = Session::new(source, options, self.sinks);
+        if let Some(time) = self.duration {
+            session.stop_after(time);
+        }
+        session
     }
 }
 
@@ -104,15 +127,24 @@ pub(super) fn sieved(to: Box<dyn Sink>, write_on: Option<FailOn>) -> Box<dyn Sin
 /// Runs it; gives the exit code.
 pub(super) fn run(args: &LiveArgs, global: &Global) -> u8 {
     if args.format.is_none() && args.output.is_none() && args.fail_on.is_none() && io::stdout().is_terminal() {
-        return show(args, global);
+        return show(|| Prepared::open(args), &args.trust, global);
     }
     let to = args.output.as_ref().map_or_else(|| "standard output".to_owned(), |p| p.display().to_string());
     verdict(write(args, global), &to)
 }
 
+/// `tlscope -` on a terminal, and of pipes: a capture stream in the UI.
+pub(super) fn show_stream(path: &Path, trust: &TrustArgs, global: &Global) -> u8 {
+    let open = || {
+        let source = Source::stream(path)?;
+        Ok(Prepared { source, sinks: Vec::new(), duration: None })
+    };
+    show(open, trust, global)
+}
+
 /// In the UI.
-fn show(args: &LiveArgs, global: &Global) -> u8 {
-    let policy = match args.trust.add_to(Policy::default()) {
+fn show(open: impl FnOnce() -> Result<Prepared, String>, trust: &TrustArgs, global: &Global) -> u8 {
+    let policy = match trust.add_to(Policy::default()) {
         Ok(policy) => policy,
         Err(e) => {
             complain(&e);
@@ -120,19 +152,21 @@ fn show(args: &LiveArgs, global: &Global) -> u8 {
         }
     };
     let options = Options { policy, ..Options::default() };
-    let prepared = match Prepared::open(args) {
+    let prepared = match open() {
         Ok(p) => p,
         Err(e) => {
             complain(&e);
             return DAMAGED;
         }
     };
+    say_how(&prepared, global);
     let needs = Needs { terminal: true, receive_only: prepared.receive_only(), ..Needs::default() };
-    let (name, stop) = (prepared.name(), prepared.stop.clone());
+    let name = prepared.name();
+    let wait = matches!(prepared.source, Source::Stdin | Source::Pipe(..));
+    let report = report::Options { style: style(global, true), ..report::Options::default() };
     let again = options.clone();
     let begin = |sink| prepared.session(again, Some(sink));
-    let shown = crate::tui::run_live(&name, options, || confine(needs, global), begin);
-    stop.store(true, Ordering::Relaxed);
+    let shown = crate::tui::run_live(&name, options, report, wait, || confine(needs, global), begin);
     match shown {
         Ok(()) => OK,
         Err(e) => {
@@ -168,11 +202,10 @@ fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
         complain(&e);
         return Ok(DAMAGED);
     }
-    let stop = prepared.stop.clone();
     let session = prepared.session(Options { policy, ..Options::default() }, None);
     let mut writer = (format.make)(&mut output, &options);
     writer.begin()?;
-    let why = watch(session, writer.as_mut(), &signals, &stop, args, global)?;
+    let why = watch(session, writer.as_mut(), &signals, global)?;
     let worst = writer.summary().worst();
     drop(writer);
     output.close()?;
@@ -185,18 +218,10 @@ fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
 }
 
 /// Watches until told to stop; true when it ended because something failed.
-fn watch(
-    mut session: Session,
-    writer: &mut dyn Writer,
-    signals: &Signals,
-    stop: &AtomicBool,
-    args: &LiveArgs,
-    global: &Global,
-) -> io::Result<bool> {
-    let began = Instant::now();
+fn watch(mut session: Session, writer: &mut dyn Writer, signals: &Signals, global: &Global) -> io::Result<bool> {
     let mut counters = Counters::new(global);
     let why = loop {
-        if signals.ending().is_some() || args.duration.is_some_and(|d| began.elapsed() >= d) {
+        if signals.ending().is_some() {
             break None;
         }
         let goes_on = session.turn(TURN);
@@ -220,7 +245,6 @@ fn watch(
             Err(e) => break Some(e),
         }
     };
-    stop.store(true, Ordering::Relaxed);
     counters.clear();
     let finished = session.finish(why);
     for flow in &finished.flows {

@@ -21,7 +21,8 @@ The command line is wrong.
 .TP
 3
 An input or interface cannot be opened, is damaged or fails (what is readable is still reported), or the output cannot be
-written. A live capture that is interrupted and wrote its whole report ends with 0.
+written. A live capture that is interrupted and wrote its whole report ends with 0; the UI dies of the signal that ended it,
+after it has printed the report.
 ";
 
 /// The section on rights (roff).

@@ -122,6 +122,10 @@ fn open(cli: Cli) -> u8 {
         return USAGE;
     };
     if io::stdout().is_terminal() {
+        #[cfg(target_os = "linux")]
+        if live::is_stream(&file) {
+            return live::show_stream(&file, &cli.trust, &cli.global);
+        }
         let policy = match cli.trust.add_to(Policy::default()) {
             Ok(policy) => policy,
             Err(e) => {
@@ -130,7 +134,9 @@ fn open(cli: Cli) -> u8 {
             }
         };
         let analyzer = Options { policy, ..Options::default() };
-        let options = crate::tui::TuiOptions { path: file, analyzer, filter: String::new() };
+        let style = report::style(&cli.global, true);
+        let report = crate::report::Options { style, inputs: vec![file.to_string_lossy().into_owned()] };
+        let options = crate::tui::TuiOptions { path: file, analyzer, filter: String::new(), report };
         let needs = Needs { terminal: true, ..Needs::default() };
         match crate::tui::run(options, || confine(needs, &cli.global)) {
             Ok(()) => OK,

@@ -86,6 +86,7 @@ pub struct Session {
     sinks: Vec<Box<dyn Sink>>,
     clock: Clock,
     looked: Instant,
+    until: Option<Instant>,
     fragments: Fragments,
     /// Told to the sinks and not taken yet.
     ended: Vec<FlowReport>,
@@ -107,11 +108,22 @@ impl Session {
         let is_here = source.info().format == Some(Format::Live);
         let clock = if is_here { Clock::Real } else { Clock::Frames { last: None, came: now } };
         let (ended, decided) = (Vec::new(), Vec::new());
-        Self { source, analyzer, sinks, clock, looked: now, fragments: Fragments::default(), ended, decided }
+        let fragments = Fragments::default();
+        Self { source, analyzer, sinks, clock, looked: now, until: None, fragments, ended, decided }
+    }
+
+    /// No more frames are taken after so long from now.
+    pub fn stop_after(&mut self, time: Duration) {
+        self.until = Instant::now().checked_add(time);
+    }
+
+    /// The source is known to be a capture: see [`Live::is_begun`].
+    pub fn is_begun(&self) -> bool {
+        self.source.is_begun()
     }
 
     /// Takes the frames that are there, a bounded number; where there are none, waits for some, at most so long. False
-    /// when none will come any more.
+    /// when none will come any more, or the time is over.
     ///
     /// # Errors
     /// When the source or a sink has failed. What was found until then can still be had.
@@ -132,6 +144,9 @@ impl Session {
             for s in &mut self.sinks {
                 s.rest().map_err(|e| keep_error(s.as_ref(), e))?;
             }
+        }
+        if self.until.is_some_and(|until| Instant::now() >= until) {
+            return Ok(false);
         }
         if taken > 0 { Ok(true) } else { Ok(self.source.wait(at_most)?) }
     }
@@ -216,6 +231,7 @@ impl Session {
     pub fn finish(mut self, why: Option<Error>) -> Finished {
         if why.is_none() {
             let end = Instant::now().checked_add(LAST_FRAMES);
+            self.source.stop();
             let _ = self.source.wait(LAST_WAIT);
             while end.is_some_and(|end| Instant::now() < end) && self.take_frames().is_ok_and(|n| n > 0) {}
         }

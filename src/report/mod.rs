@@ -89,9 +89,12 @@ pub struct Format {
     pub make: for<'o> fn(&'o mut dyn io::Write, &Options) -> Box<dyn Writer + 'o>,
 }
 
+/// For people.
+pub const TEXT: Format = Format { name: "text", about: "for people, the default", extension: "txt", make: text::text };
+
 /// All formats; the first is the default.
 pub const FORMATS: &[Format] = &[
-    Format { name: "text", about: "for people, the default", extension: "txt", make: text::text },
+    TEXT,
     Format { name: "json", about: "one JSON document", extension: "json", make: json::document },
     Format { name: "ndjson", about: "a JSON object a line, as flows end", extension: "ndjson", make: json::lines },
     Format { name: "html", about: "one page for a browser", extension: "html", make: html::page },

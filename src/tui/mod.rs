@@ -25,6 +25,7 @@ mod pane;
 mod popup;
 mod row;
 mod saver;
+mod screen;
 mod select;
 #[cfg(target_os = "linux")]
 mod spool;
@@ -38,25 +39,24 @@ mod views;
 mod worker;
 
 pub(crate) use select::Select;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
-use crossterm::event::Event;
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use crossbeam_channel::Receiver;
 
 use crate::scribe::{Job, Scribe};
 use crate::signals::Signals;
-use crate::{analyzer, capture};
+use crate::{analyzer, capture, report};
 
-use app::{App, Effect, Message};
+use app::App;
 use input::Input;
+use screen::Screen;
 use theme::Theme;
-use worker::{Details, Request};
+use worker::{Details, Report};
 
 /// What the UI is started with.
 #[derive(Clone, Debug)]
@@ -67,6 +67,8 @@ pub struct TuiOptions {
     pub analyzer: analyzer::Options,
     /// The filter to begin with; empty for none.
     pub filter: String,
+    /// How the report looks that is printed when a signal ends it.
+    pub report: report::Options,
 }
 
 /// Why the UI could not start or go on. Each is one sentence and safe to print.
@@ -97,20 +99,21 @@ pub enum Error {
     /// The terminal refuses.
     #[error("the terminal cannot be used: {}", crate::text::guard(&.0.to_string()))]
     Terminal(io::Error),
+    /// A live capture has ended before its time.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Live(#[from] crate::live::Error),
     /// A part of the program has failed; the panic was printed before.
     #[error("tlscope has failed inside; please report what is printed above")]
     Panicked,
 }
 
-/// How often the screen is drawn at most while rows arrive, and how often signals are looked at.
-const DRAW: Duration = Duration::from_millis(40);
-const LOOK: Duration = Duration::from_millis(200);
+/// A hanging screen, which does not answer a signal, is given so long.
+const HANGING: Duration = Duration::from_millis(500);
 
-/// How often the terminal is asked whether it is still there.
-const ALIVE: Duration = Duration::from_millis(600);
-
-/// Shows a capture until the user quits or the terminal goes away. `confine` is called when everything is open and before
-/// anything is read: from then on this needs no right to open files.
+/// Shows a capture until the user quits, the terminal goes away, or a signal comes, which this dies of after the report was
+/// printed. `confine` is called when everything is open and before anything is read: from then on this needs no right to open
+/// files.
 ///
 /// # Errors
 /// See [`Error`]; those about the input and the arguments come before the terminal is touched.
@@ -119,40 +122,69 @@ pub fn run(options: TuiOptions, confine: impl FnOnce() -> Result<(), String>) ->
     let (input, opened) = Input::open(options.path)?;
     let ready = Ready::new(confine)?;
     let file = opened.begin()?;
-    let stop = Arc::new(AtomicBool::new(false));
     let analyzer = options.analyzer.clone();
-    let load = |stop: &Arc<AtomicBool>| worker::load(file, analyzer, stop.clone());
-    ready.show(input, options.analyzer, options.filter, stop, load)
+    let (ended, loader) = ready.show(input, options.analyzer, options.filter, |stop| {
+        worker::load(file, analyzer, options.report, stop.clone())
+    })?;
+    // Whoever quits does not wait for what is still being read.
+    if let Some(signal) = ended {
+        die(signal, loader.join().ok());
+    }
+    Ok(())
 }
 
-/// Shows a live capture until the user quits or the terminal goes away. `name` says of what; `begin` starts the capture,
-/// whose frames go to the given sink too, and is called after `confine`. Gives what the capture ended with.
+/// Shows a live capture, as [`run`] does. `name` says of what; `begin` starts the capture, whose frames go to the given sink
+/// too, and is called after `confine`. With `wait` nothing shows before the input is known to be a capture: whoever is asked
+/// for a password by its writer can answer; else only what is wrong at once is waited for.
 ///
 /// # Errors
-/// See [`Error`].
+/// See [`Error`]; what a capture ended with before its time comes when the user quits.
 #[cfg(target_os = "linux")]
 pub fn run_live(
     name: &str,
     options: analyzer::Options,
+    report: report::Options,
+    wait: bool,
     confine: impl FnOnce() -> Result<(), String>,
     begin: impl FnOnce(Box<dyn crate::live::Sink>) -> crate::live::Session,
 ) -> Result<(), Error> {
     check("")?;
     let spool = spool::Spool::new().map_err(Error::Spool)?;
     let ready = Ready::new(confine)?;
-    let session = begin(spool.sink());
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut watcher = None;
-    let shown = ready.show(Input::live(name, spool), options, String::new(), stop, |stop| {
-        let (rows, thread) = worker::watch(session, stop.clone());
-        watcher = Some(thread);
-        rows
-    });
-    // What is kept of the packets is whole when the thread has ended.
-    if let Some(thread) = watcher {
-        let _ = thread.join();
+    let mut session = begin(spool.sink());
+    let mut patience = AT_ONCE;
+    while !session.is_begun() && (wait || !patience.is_zero()) {
+        if let Some(signal) = ready.signals.ending() {
+            session.finish(None);
+            die(signal, None);
+            return Ok(());
+        }
+        if !session.turn(TURN)? {
+            break;
+        }
+        patience = patience.saturating_sub(TURN);
     }
-    shown
+    let (ended, watcher) = ready
+        .show(Input::live(name, spool), options, String::new(), |stop| worker::watch(session, report, stop.clone()))?;
+    // What is kept of the packets is whole when the thread has ended.
+    let (told, why) = watcher.join().map_err(|_| Error::Panicked)?;
+    if let Some(signal) = ended {
+        die(signal, Some(told));
+    }
+    why.map_or(Ok(()), |why| Err(why.into()))
+}
+
+/// How long what is wrong with an input is waited for, and how long one turn may wait.
+#[cfg(target_os = "linux")]
+const AT_ONCE: Duration = Duration::from_millis(200);
+#[cfg(target_os = "linux")]
+const TURN: Duration = Duration::from_millis(50);
+
+/// Prints the report and dies of the signal, so that whoever sent it sees that. The terminal may have gone away.
+fn die(signal: i32, report: Option<Report>) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(&report.unwrap_or_default()).and_then(|()| out.flush());
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
 }
 
 /// What must hold before anything is opened.
@@ -171,22 +203,21 @@ struct Ready {
 
 impl Ready {
     fn new(confine: impl FnOnce() -> Result<(), String>) -> Result<Self, Error> {
-        let signals = Signals::register().map_err(Error::Terminal)?;
+        let signals = Signals::register_gently().map_err(Error::Terminal)?;
         let scribe = Scribe::start(&Job::Save).map_err(Error::Scribe)?;
         terminal::prepare().map_err(Error::Terminal)?;
         confine().map_err(Error::Confine)?;
         Ok(Self { signals, scribe })
     }
 
-    /// Takes the terminal and shows what `load` gives.
-    fn show(
+    /// Takes the terminal and shows what `load` gives; gives the signal that ended it, and the thread that reads.
+    fn show<T>(
         self,
         input: Input,
         options: analyzer::Options,
         filter: String,
-        stop: Arc<AtomicBool>,
-        load: impl FnOnce(&Arc<AtomicBool>) -> Receiver<worker::News>,
-    ) -> Result<(), Error> {
+        load: impl FnOnce(&Arc<AtomicBool>) -> (Receiver<worker::News>, JoinHandle<T>),
+    ) -> Result<(Option<i32>, JoinHandle<T>), Error> {
         terminal::hook_panics();
         let size = crossterm::terminal::size().map_err(Error::Terminal)?;
         let mut app = App::new(input.name(), Theme::from_env(), size);
@@ -197,9 +228,12 @@ impl Ready {
 
         let guard = terminal::Guard;
         terminal::enter().map_err(Error::Terminal)?;
-        let rows = load(&stop);
+        let signals = self.signals.clone();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (rows, reader) = load(&stop);
         let (details, opened) = Details::start(input.clone(), options.clone());
-        let keys = keys().map_err(Error::Terminal)?;
+        let keys = screen::keys().map_err(Error::Terminal)?;
+        help_hanging(signals.clone());
         let mut screen = Screen {
             app,
             signals: self.signals,
@@ -216,177 +250,23 @@ impl Ready {
         let ended = screen.run();
         stop.store(true, Ordering::Relaxed);
         drop(guard);
+        signals.arm();
+        // Nobody takes what the reader still has.
+        drop(screen);
         if terminal::has_panicked() {
             return Err(Error::Panicked);
         }
-        match ended? {
-            Some(signal) => {
-                // Die of it, so that whoever sent it sees that.
-                let _ = signal_hook::low_level::emulate_default_handler(signal);
-                Ok(())
-            }
-            None => Ok(()),
-        }
+        Ok((ended?, reader))
     }
 }
 
-/// Reads the terminal in a thread of its own: when the terminal goes away, crossterm reads in vain for ever, and that must
-/// not be the thread that has to notice.
-fn keys() -> io::Result<Receiver<Event>> {
-    let (tx, rx): (Sender<Event>, _) = crossbeam_channel::bounded(256);
-    std::thread::Builder::new().name("keys".into()).spawn(move || {
-        while let Ok(e) = crossterm::event::read() {
-            if tx.send(e).is_err() {
-                break;
-            }
+/// A screen that hangs (a terminal that takes nothing) must not keep signals from ending the program.
+fn help_hanging(signals: Signals) {
+    std::thread::spawn(move || {
+        while signals.ending().is_none() {
+            std::thread::sleep(HANGING);
         }
-    })?;
-    Ok(rx)
-}
-
-struct Screen {
-    app: App,
-    signals: Signals,
-    scribe: Arc<Mutex<Scribe>>,
-    details: Details,
-    rows: Receiver<worker::News>,
-    opened: Receiver<worker::News>,
-    /// Answers of the thread that writes a file.
-    saved: Receiver<worker::News>,
-    keys: Receiver<Event>,
-    /// What the threads need that are started later.
-    input: Input,
-    options: analyzer::Options,
-    stop: Arc<AtomicBool>,
-}
-
-impl Screen {
-    /// The loop; gives the signal that ended it.
-    fn run(&mut self) -> Result<Option<i32>, Error> {
-        let mut term = Terminal::new(CrosstermBackend::new(io::stdout())).map_err(Error::Terminal)?;
-        let mut dirty = true;
-        let mut drawn = Instant::now();
-        let mut asked = drawn;
-        let mut draw_now = true;
-        while !self.app.quit {
-            if let Some(s) = self.signals.ending() {
-                return Ok(Some(s));
-            }
-            if terminal::has_panicked() {
-                return Ok(None);
-            }
-            if self.signals.suspended() {
-                self.suspend(&mut term)?;
-                draw_now = true;
-            }
-            if draw_now || (dirty && drawn.elapsed() >= DRAW) {
-                // A terminal that cannot be written to is gone.
-                if self.draw(&mut term).is_err() {
-                    return Ok(None);
-                }
-                (dirty, draw_now, drawn) = (false, false, Instant::now());
-            }
-            if asked.elapsed() >= ALIVE {
-                asked = Instant::now();
-                if !terminal::is_alive() {
-                    return Ok(None);
-                }
-            }
-            let wait = if dirty { DRAW.saturating_sub(drawn.elapsed()) } else { LOOK };
-            // Keys first: however fast rows arrive, a key is answered with the next drawing.
-            crossbeam_channel::select_biased! {
-                recv(self.keys) -> e => match e {
-                    Ok(e) => {
-                        self.app.take(e);
-                        while let Ok(e) = self.keys.try_recv() {
-                            self.app.take(e);
-                        }
-                        self.app.settle();
-                        self.effects(&mut term)?;
-                        draw_now = true;
-                    }
-                    // Nobody can press a key any more.
-                    Err(_) => return Ok(None),
-                },
-                recv(self.opened) -> n => if let Ok(n) = n {
-                    self.app.news(n);
-                    draw_now = true;
-                } else {
-                    self.opened = crossbeam_channel::never();
-                },
-                recv(self.saved) -> n => {
-                    if let Ok(n) = n {
-                        self.app.news(n);
-                        draw_now = true;
-                    }
-                    self.saved = crossbeam_channel::never();
-                },
-                recv(self.rows) -> n => if let Ok(n) = n {
-                    self.app.news(n);
-                    dirty = true;
-                } else {
-                    self.rows = crossbeam_channel::never();
-                },
-                default(wait) => {}
-            }
-        }
-        Ok(None)
-    }
-
-    fn draw(&self, term: &mut Terminal<CrosstermBackend<io::Stdout>>) -> io::Result<()> {
-        term.draw(|f| {
-            if let Some(at) = self.app.draw(f.buffer_mut()) {
-                f.set_cursor_position(at);
-            }
-        })?;
-        Ok(())
-    }
-
-    fn suspend(&mut self, term: &mut Terminal<CrosstermBackend<io::Stdout>>) -> Result<(), Error> {
-        terminal::suspend().map_err(Error::Terminal)?;
-        clear(term)?;
-        // The window may have another size by now.
-        if let Ok(size) = crossterm::terminal::size() {
-            self.app.take(Event::Resize(size.0, size.1));
-            self.app.settle();
-        }
-        Ok(())
-    }
-
-    fn effects(&mut self, term: &mut Terminal<CrosstermBackend<io::Stdout>>) -> Result<(), Error> {
-        for e in std::mem::take(&mut self.app.effects) {
-            match e {
-                Effect::Open(id) => {
-                    if let Some(which) = self.app.wanted(id) {
-                        self.details.ask(Request::One(which));
-                    }
-                }
-                Effect::Compare(a, b) => {
-                    if let (Some(a), Some(b)) = (self.app.flow_ref(a), self.app.flow_ref(b)) {
-                        self.details.ask(Request::Two(a, b));
-                    }
-                }
-                Effect::Forget => self.details.forget(),
-                Effect::Copy(text) => {
-                    if terminal::copy(&text).is_err() {
-                        self.app.message = Some(Message::Wrong("the terminal did not take it".into()));
-                    }
-                }
-                Effect::Save(job) => {
-                    let to = self.scribe.clone();
-                    self.saved = saver::start(job, self.input.clone(), self.options.clone(), self.stop.clone(), to);
-                }
-                Effect::Suspend => self.suspend(term)?,
-                Effect::Redraw => clear(term)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Forgets what is on the screen, so that all of it is drawn again. `Terminal::clear` would ask the terminal where the
-/// cursor is, and the thread that reads keys would take the answer.
-fn clear(term: &mut Terminal<CrosstermBackend<io::Stdout>>) -> Result<(), Error> {
-    let size = crossterm::terminal::size().map_err(Error::Terminal)?;
-    term.resize(ratatui::layout::Rect::new(0, 0, size.0, size.1)).map_err(Error::Terminal)
+        std::thread::sleep(HANGING);
+        signals.arm();
+    });
 }

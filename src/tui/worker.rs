@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 use crossbeam_channel::TrySendError;
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::analyzer::{self, Analyzer, Detail, FlowRef, FlowReport, Options};
-use crate::capture::{self, CaptureFile, Frame, Source, SourceInfo};
+use crate::analyzer::{self, Analyzer, Detail, FlowRef, FlowReport, Options, SourceReport};
+use crate::capture::{self, CaptureFile, Frame, Problem, Source, SourceInfo};
+use crate::diagnose::Finding;
 #[cfg(target_os = "linux")]
-use crate::live::Session;
+use crate::live::{self, Session};
+use crate::report::{self, Writer};
 
 use super::input::Input;
 use super::row::{Row, Shared};
@@ -82,20 +84,55 @@ pub(crate) struct End {
     pub(crate) error: Option<String>,
 }
 
-/// Starts the loader.
-pub(crate) fn load(file: CaptureFile, options: Options, stop: Arc<AtomicBool>) -> Receiver<News> {
-    let (tx, rx) = crossbeam_channel::bounded(BATCHES);
-    thread::spawn(move || loader(file, options, &stop, &tx));
-    rx
+/// The report that is printed when a signal ends the UI, in text: nothing else remembers all that is said of a flow. It is
+/// short whatever the capture holds.
+pub(crate) type Report = Vec<u8>;
+
+/// Writes it as flows come. Memory takes everything, so that there are no errors.
+struct Told<'r>(Box<dyn Writer + 'r>);
+
+impl<'r> Told<'r> {
+    fn new(to: &'r mut Report, options: &report::Options) -> Self {
+        let mut writer = (report::TEXT.make)(to, options);
+        let _ = writer.begin();
+        Self(writer)
+    }
+
+    fn flow(&mut self, f: &FlowReport) {
+        let _ = self.0.flow(f);
+    }
+
+    fn finish(mut self, sources: &[SourceReport], findings: &[Finding]) {
+        let _ = self.0.finish(sources, findings);
+    }
 }
 
-fn loader(mut file: CaptureFile, options: Options, stop: &AtomicBool, tx: &Sender<News>) {
+/// Starts the loader; its thread gives the report of what it read.
+pub(crate) fn load(
+    file: CaptureFile,
+    options: Options,
+    report: report::Options,
+    stop: Arc<AtomicBool>,
+) -> (Receiver<News>, JoinHandle<Report>) {
+    let (tx, rx) = crossbeam_channel::bounded(BATCHES);
+    (rx, thread::spawn(move || loader(file, options, &report, &stop, &tx)))
+}
+
+fn loader(
+    mut file: CaptureFile,
+    options: Options,
+    report: &report::Options,
+    stop: &AtomicBool,
+    tx: &Sender<News>,
+) -> Report {
     let started = Instant::now();
     let mut analyzer = Analyzer::new(options);
     analyzer.begin_source();
+    let mut page = Report::new();
+    let mut told = Told::new(&mut page, report);
     let mut shared = Shared::default();
     let mut rows: Vec<Row> = Vec::new();
-    let mut told = started;
+    let mut last = started;
     let mut frames = 0u64;
     let mut error = None;
     // A frame must be given back before the file can be asked for anything else.
@@ -110,30 +147,38 @@ fn loader(mut file: CaptureFile, options: Options, stop: &AtomicBool, tx: &Sende
         }
         frames = frames.saturating_add(1);
         if analyzer.has_flows() {
-            rows.extend(analyzer.take_flows().iter().map(|f| Row::new(f, &mut shared)));
+            for f in analyzer.take_flows() {
+                told.flow(&f);
+                rows.push(Row::new(&f, &mut shared));
+            }
         }
         if frames.is_multiple_of(FRAMES_PER_LOOK) || rows.len() >= BATCH {
-            if stop.load(Ordering::Relaxed) {
-                return;
-            }
             let now = Instant::now();
-            if rows.len() >= BATCH || now.duration_since(told) >= TELL {
-                told = now;
+            let mut gone = stop.load(Ordering::Relaxed);
+            if !gone && (rows.len() >= BATCH || now.duration_since(last) >= TELL) {
+                last = now;
                 let p = progress(&file, &analyzer, started);
-                if tx.send(News::Rows(std::mem::take(&mut rows), p)).is_err() {
-                    return;
-                }
+                gone = tx.send(News::Rows(std::mem::take(&mut rows), p)).is_err();
+            }
+            if gone {
+                error = Some(format!("the rest was not read: tlscope was told to end at frame {frames}"));
+                break;
             }
         }
     }
-    analyzer.end_source(file.info());
+    let mut info = file.info().clone();
+    if let Some(message) = &error {
+        info.complete = false;
+        info.problems.push(Problem { frame: None, offset: None, message: message.clone() });
+    }
+    analyzer.end_source(&info);
     let flows: Vec<FlowReport> = analyzer.take_flows();
     let p = progress(&file, &analyzer, started);
+    // Where nobody is there any more, what was read is still to be reported.
     for chunk in flows.chunks(BATCH) {
+        chunk.iter().for_each(|f| told.flow(f));
         rows.extend(chunk.iter().map(|f| Row::new(f, &mut shared)));
-        if tx.send(News::Rows(std::mem::take(&mut rows), p)).is_err() {
-            return;
-        }
+        let _ = tx.send(News::Rows(std::mem::take(&mut rows), p));
     }
     let _ = tx.send(News::Rows(rows, p));
     let mut end = End { info: file.info().clone(), error, ..End::default() };
@@ -142,21 +187,33 @@ fn loader(mut file: CaptureFile, options: Options, stop: &AtomicBool, tx: &Sende
         end.evicted = s.evicted;
     }
     let _ = tx.send(News::Loaded(Box::new(end)));
+    told.finish(analyzer.sources(), &analyzer.findings());
+    page
 }
+
+/// How a live capture ended: its report, and what went wrong.
+#[cfg(target_os = "linux")]
+type Watched = (Report, Option<live::Error>);
 
 /// Starts a live capture; the thread has written everything it keeps when it has ended.
 #[cfg(target_os = "linux")]
-pub(crate) fn watch(session: Session, stop: Arc<AtomicBool>) -> (Receiver<News>, thread::JoinHandle<()>) {
+pub(crate) fn watch(
+    session: Session,
+    report: report::Options,
+    stop: Arc<AtomicBool>,
+) -> (Receiver<News>, JoinHandle<Watched>) {
     let (tx, rx) = crossbeam_channel::bounded(BATCHES);
-    (rx, thread::spawn(move || watcher(session, &stop, &tx)))
+    (rx, thread::spawn(move || watcher(session, &report, &stop, &tx)))
 }
 
 #[cfg(target_os = "linux")]
-fn watcher(mut session: Session, stop: &AtomicBool, tx: &Sender<News>) {
+fn watcher(mut session: Session, report: &report::Options, stop: &AtomicBool, tx: &Sender<News>) -> Watched {
     let started = Instant::now();
+    let mut page = Report::new();
+    let mut told = Told::new(&mut page, report);
     let mut shared = Shared::default();
     let mut rows: Vec<Row> = Vec::new();
-    let mut told = started;
+    let mut last = started;
     let mut second = (started, 0);
     let mut pace = Pace::default();
     let why = loop {
@@ -164,11 +221,14 @@ fn watcher(mut session: Session, stop: &AtomicBool, tx: &Sender<News>) {
             break None;
         }
         let goes_on = session.turn(TELL);
-        rows.extend(session.take_flows().iter().map(|f| Row::new(f, &mut shared)));
+        for f in session.take_flows() {
+            told.flow(&f);
+            rows.push(Row::new(&f, &mut shared));
+        }
         rows.extend(session.take_decided().iter().map(|f| Row::new(f, &mut shared)));
         let now = Instant::now();
-        if rows.len() >= BATCH || now.duration_since(told) >= TELL {
-            told = now;
+        if rows.len() >= BATCH || now.duration_since(last) >= TELL {
+            last = now;
             let frames = session.info().frames;
             let passed = now.duration_since(second.0);
             if passed >= Duration::from_secs(1) {
@@ -194,8 +254,9 @@ fn watcher(mut session: Session, stop: &AtomicBool, tx: &Sender<News>) {
     };
     let p = live_progress(&session, started, pace);
     let finished = session.finish(why);
+    finished.flows.iter().for_each(|f| told.flow(f));
     rows.extend(finished.flows.iter().map(|f| Row::new(f, &mut shared)));
-    let mut end = End { error: finished.why.map(|e| e.to_string()), ..End::default() };
+    let mut end = End { error: finished.why.as_ref().map(ToString::to_string), ..End::default() };
     if let Some(s) = finished.sources.first() {
         end.info = s.info.clone();
         end.skipped = s.skipped.iter().map(|(k, v)| (*k, *v)).collect();
@@ -205,6 +266,8 @@ fn watcher(mut session: Session, stop: &AtomicBool, tx: &Sender<News>) {
     if !stop.load(Ordering::Relaxed) && tx.send(News::Rows(rows, p)).is_ok() {
         let _ = tx.send(News::Loaded(Box::new(end)));
     }
+    told.finish(&finished.sources, &finished.findings);
+    (page, finished.why)
 }
 
 #[cfg(target_os = "linux")]

@@ -10,14 +10,14 @@ use crate::support::capture;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A tmux server of its own with one window in which a shell runs.
-struct Screen {
+pub struct Screen {
     socket: PathBuf,
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 impl Screen {
     /// `None`, said loudly, where there is no tmux; on CI that is an error.
-    fn start(width: u16, height: u16) -> Option<Self> {
+    pub fn start(width: u16, height: u16) -> Option<Self> {
         if Command::new("tmux").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
             assert!(std::env::var_os("CI").is_none(), "tmux is not installed: the terminal tests cannot run");
             eprintln!("SKIPPED: tmux is not installed, nothing of the UI was tested in a real terminal");
@@ -42,32 +42,32 @@ impl Screen {
         Some(screen)
     }
 
-    fn tmux(&self, args: &[&str]) -> Output {
+    pub fn tmux(&self, args: &[&str]) -> Output {
         Command::new("tmux").arg("-S").arg(&self.socket).args(args).env_remove("TMUX").output().unwrap()
     }
 
-    fn keys(&self, keys: &[&str]) {
+    pub fn keys(&self, keys: &[&str]) {
         let mut args = vec!["send-keys"];
         args.extend(keys);
         assert!(self.tmux(&args).status.success());
     }
 
     /// Types a line into the shell.
-    fn line(&self, text: &str) {
+    pub fn line(&self, text: &str) {
         assert!(self.tmux(&["send-keys", "-l", text]).status.success());
         self.keys(&["Enter"]);
     }
 
-    fn shows(&self) -> String {
+    pub fn shows(&self) -> String {
         String::from_utf8_lossy(&self.tmux(&["capture-pane", "-p"]).stdout).into_owned()
     }
 
     /// Waits until a text is on the screen; gives the screen.
-    fn wait(&self, text: &str) -> String {
+    pub fn wait(&self, text: &str) -> String {
         self.wait_until(text, |s| s.contains(text))
     }
 
-    fn wait_until(&self, what: &str, f: impl Fn(&str) -> bool) -> String {
+    pub fn wait_until(&self, what: &str, f: impl Fn(&str) -> bool) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
             let now = self.shows();
@@ -80,12 +80,12 @@ impl Screen {
     }
 
     /// Waits for the exit code.
-    fn ended(&self, code: u8) -> String {
+    pub fn ended(&self, code: u8) -> String {
         self.wait_until("the end", |s| s.lines().any(|l| l.trim() == format!("ended={code}")))
     }
 
     /// Starts the program; its process id stands in a file, its exit code on the screen afterwards.
-    fn run(&self, before: &str, arguments: &str) {
+    pub fn run(&self, before: &str, arguments: &str) {
         let pid = self.pid_file();
         let program = env!("CARGO_BIN_EXE_tlscope");
         self.line(&format!(
@@ -94,16 +94,20 @@ impl Screen {
         ));
     }
 
-    fn pid_file(&self) -> PathBuf {
+    pub fn pid_file(&self) -> PathBuf {
         self.folder.path().join("pid")
     }
 
-    fn pid(&self) -> String {
+    pub fn kill(&self, signal: &str) {
+        assert!(Command::new("kill").args([&format!("-{signal}"), &self.pid()]).status().unwrap().success());
+    }
+
+    pub fn pid(&self) -> String {
         std::fs::read_to_string(self.pid_file()).unwrap().trim().to_owned()
     }
 
     /// The terminal is as it was: the shell's screen, lines, echo, no mouse.
-    fn is_restored(&self) {
+    pub fn is_restored(&self) {
         let state = self.tmux(&["display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}"]);
         assert_eq!(String::from_utf8_lossy(&state.stdout).trim(), "0 0 1");
         self.line("stty -a | tr ' ;' '\\n\\n' | grep -cxE 'icanon|echo|isig'");
@@ -117,11 +121,11 @@ impl Drop for Screen {
     }
 }
 
-fn missing() -> PathBuf {
+pub fn missing() -> PathBuf {
     capture("guide/5-client-cert-missing-12")
 }
 
-fn shown(p: &Path) -> String {
+pub fn shown(p: &Path) -> String {
     p.display().to_string()
 }
 
@@ -180,6 +184,7 @@ fn a_person_looks_from_above_compares_and_saves() {
     s.keys(&["Tab"]);
     s.wait("on one ladder");
     s.keys(&["Escape"]);
+    s.wait("Why: flow");
     s.keys(&["Enter"]);
     s.wait("ServerHello");
     s.keys(&["t"]);
@@ -203,31 +208,21 @@ fn a_person_looks_from_above_compares_and_saves() {
 }
 
 #[test]
-fn standard_input_can_be_looked_at() {
-    let Some(s) = Screen::start(100, 30) else { return };
-    s.run(&format!("cat {} | ", shown(&missing())), "-");
-    s.wait("standard input");
-    s.wait("Why: flow 1");
-    // The flow is read again from what was piped in, and keys come from the terminal.
-    s.keys(&["Enter"]);
-    s.wait("fatal alert");
-    s.keys(&["q"]);
-    s.ended(0);
-    s.is_restored();
-}
-
-#[test]
-fn signals_give_the_terminal_back() {
-    let Some(s) = Screen::start(100, 30) else { return };
+fn signals_give_the_terminal_back_and_print_the_report() {
+    let Some(s) = Screen::start(100, 40) else { return };
     // A shell whose command dies of INT forgets the rest of the line.
     for (signal, code) in [("TERM", Some(143)), ("INT", None), ("HUP", Some(129))] {
         s.run("", &shown(&missing()));
         s.wait("Why: flow 1");
-        assert!(Command::new("kill").args([&format!("-{signal}"), &s.pid()]).status().unwrap().success());
-        match code {
+        s.kill(signal);
+        let report = match code {
             Some(code) => s.ended(code),
-            None => s.wait_until("the shell", |t| !t.contains("Why: flow 1")),
+            None => s.wait("TCP connection\n"),
         };
+        for part in ["✖ #1 failed: client-cert-missing", "Look at: the client", "1 flow: 0 established, 1 failed"] {
+            assert!(report.contains(part), "{part}: {report}");
+        }
+        assert!(!report.contains("Why: flow 1"), "{report}");
         s.is_restored();
         s.line("clear");
         s.wait_until("a clear screen", |t| !t.contains("stty"));
@@ -278,41 +273,11 @@ fn what_cannot_be_read_is_said_before_the_screen_changes() {
 }
 
 #[test]
-fn a_growing_capture_is_watched() {
-    let Some(s) = Screen::start(120, 40) else { return };
-    let growing = s.folder.path().join("growing.pcapng");
-    let append = |name: &str| {
-        let bytes = std::fs::read(capture(name)).unwrap();
-        std::io::Write::write_all(
-            &mut std::fs::File::options().append(true).create(true).open(&growing).unwrap(),
-            &bytes,
-        )
-        .unwrap();
-    };
-    std::fs::write(&growing, "").unwrap();
-    s.run("", &format!("live --follow {}", shown(&growing)));
-    let empty = s.wait("no TLS connection so far");
-    assert!(empty.contains("What to try:") && empty.contains(" live "), "{empty}");
-    append("guide/5-client-cert-missing-12");
-    let list = s.wait("Why: flow 1");
-    assert!(list.contains("client-cert-missing") && list.contains("Flows (1)"), "{list}");
-    // Frozen, nothing new shows; then all of it, and the selection has stayed.
-    s.keys(&["Space"]);
-    s.wait("frozen");
-    append("good/mtls-13");
-    let frozen = s.wait("frozen, 1 wait");
-    assert!(frozen.contains("Flows (1)"), "{frozen}");
-    s.keys(&["Space"]);
-    let both = s.wait("Flows (2)");
-    assert!(both.contains("Why: flow 1") && both.contains("1 failed"), "{both}");
-    // What was captured can be opened while the capture goes on.
-    s.keys(&["Enter"]);
-    s.wait("CertificateRequest");
-    s.tmux(&["resize-window", "-x", "80", "-y", "24"]);
-    s.wait_until("80 columns", |t| t.lines().any(|l| l.starts_with('┌') && l.trim_end().chars().count() == 80));
-    s.keys(&["Escape"]);
-    s.wait("Flows (2)");
+fn who_quits_leaves_nothing_behind() {
+    let Some(s) = Screen::start(100, 30) else { return };
+    s.run("", &shown(&missing()));
+    s.wait("Why: flow 1");
     s.keys(&["q"]);
-    s.ended(0);
-    s.is_restored();
+    let t = s.ended(0);
+    assert!(!t.contains("Summary") && !t.contains("client-cert-missing ("), "{t}");
 }

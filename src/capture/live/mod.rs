@@ -15,7 +15,7 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 pub use interfaces::{Interface, interfaces};
-pub use stream::{Follow, Stream};
+pub use stream::Stream;
 
 use super::{Format, Frame, LinkType, Secrets, SourceInfo};
 use crate::span::{FrameNo, Timestamp};
@@ -117,6 +117,14 @@ pub trait Live: Send {
 
     /// What is known of the source so far.
     fn info(&self) -> &SourceInfo;
+
+    /// It is known to be a capture: of a stream, its header was read.
+    fn is_begun(&self) -> bool {
+        true
+    }
+
+    /// Enough: what is there can still be taken, and then it has ended in order.
+    fn stop(&mut self) {}
 
     /// The decryption secrets met since the last call.
     fn take_secrets(&mut self) -> Vec<Secrets> {

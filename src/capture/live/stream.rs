@@ -22,17 +22,9 @@ const BATCHES: usize = 8;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A file that is read on behind its present end until somebody says stop.
-#[derive(Debug)]
-pub struct Follow {
+struct Follow {
     file: File,
     stop: Arc<AtomicBool>,
-}
-
-impl Follow {
-    /// Reads `file` and what is still written to it, until `stop` is set.
-    pub fn new(file: File, stop: Arc<AtomicBool>) -> Self {
-        Self { file, stop }
-    }
 }
 
 impl Read for Follow {
@@ -64,6 +56,8 @@ struct Batch {
     heads: Vec<Head>,
     bytes: Vec<u8>,
     secrets: Vec<Secrets>,
+    /// The header was read: what it says of the input.
+    begun: Option<SourceInfo>,
     /// The input has ended: what the reader says of it, and why it broke off.
     end: Option<(SourceInfo, Option<CaptureError>)>,
 }
@@ -84,7 +78,10 @@ pub struct Stream {
     at: usize,
     info: SourceInfo,
     secrets: Vec<Secrets>,
+    begun: bool,
     ended: bool,
+    /// Ends a followed file.
+    stop: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Stream {
@@ -97,17 +94,31 @@ impl Stream {
     /// Starts a thread that reads `input`; `label` stands where a path would. The header is read there too, so that an input
     /// on which nothing was written yet is not waited for.
     pub fn start(input: impl Read + Send + 'static, label: &str) -> Self {
+        Self::begin(input, label, Arc::default())
+    }
+
+    /// The same for a file and what is still written to it, until [`Live::stop`].
+    pub fn follow(file: File, label: &str) -> Self {
+        let stop = Arc::<AtomicBool>::default();
+        Self::begin(Follow { file, stop: stop.clone() }, label, stop)
+    }
+
+    fn begin(input: impl Read + Send + 'static, label: &str, stop: Arc<AtomicBool>) -> Self {
         let (tx, batches) = bounded(BATCHES);
         let name = label.to_owned();
         let info = SourceInfo { path: label.to_owned(), ..SourceInfo::default() };
         thread::spawn(move || read(input, &name, tx));
-        Self { batches, now: Batch::default(), next: 0, at: 0, info, secrets: Vec::new(), ended: false }
+        let secrets = Vec::new();
+        Self { batches, now: Batch::default(), next: 0, at: 0, info, secrets, begun: false, ended: false, stop }
     }
 
     /// Makes `batch` the present one.
     fn take(&mut self, mut batch: Batch) -> Result<(), Error> {
         self.secrets.append(&mut batch.secrets);
         let end = batch.end.take();
+        if let Some(info) = batch.begun.take() {
+            (self.info, self.begun) = (info, true);
+        }
         (self.now, self.next, self.at) = (batch, 0, 0);
         let Some((info, error)) = end else { return Ok(()) };
         (self.info, self.ended) = (info, true);
@@ -134,6 +145,8 @@ impl Live for Stream {
         if !self.ended {
             self.info.frames = self.info.frames.saturating_add(1);
             self.info.bytes = self.info.bytes.saturating_add(h.len as u64);
+            self.info.first_time = self.info.first_time.or(h.time);
+            self.info.last_time = self.info.last_time.max(h.time);
         }
         let Head { no, time, link, interface, orig_len, fcs_len, .. } = *h;
         Ok(Some(Frame { no, time, link, interface, orig_len, fcs_len, data }))
@@ -161,6 +174,16 @@ impl Live for Stream {
         &self.info
     }
 
+    fn is_begun(&self) -> bool {
+        self.begun
+    }
+
+    fn stop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // What is not read any more is not missing.
+        self.info.complete |= self.begun && !self.ended;
+    }
+
     fn take_secrets(&mut self) -> Vec<Secrets> {
         std::mem::take(&mut self.secrets)
     }
@@ -174,6 +197,7 @@ fn read(input: impl Read + Send + 'static, label: &str, to: Sender<Batch>) {
         Ok(file) => file,
         Err(e) => return fail(SourceInfo { path: label.to_owned(), ..SourceInfo::default() }, e),
     };
+    outbox.lock().begun = Some(file.info().clone());
     loop {
         match file.next_frame() {
             Ok(Some(f)) => {
@@ -211,7 +235,7 @@ impl Outbox {
     /// Sends what there is; fails when nobody wants it.
     fn send(&self) -> io::Result<()> {
         let batch = std::mem::take(&mut *self.lock());
-        if batch.heads.is_empty() && batch.secrets.is_empty() && batch.end.is_none() {
+        if batch.heads.is_empty() && batch.secrets.is_empty() && batch.end.is_none() && batch.begun.is_none() {
             return Ok(());
         }
         self.to.send(batch).map_err(|_| io::ErrorKind::BrokenPipe.into())
@@ -238,6 +262,7 @@ impl<R: Read> Read for Emptying<R> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Format;
     use super::*;
 
     /// A pcap file with this many packets of one byte.
@@ -264,12 +289,13 @@ mod tests {
     fn a_frame_is_there_before_the_next_one_is_written() {
         let (from, mut to) = io::pipe().unwrap();
         let mut s = Stream::start(from, "-");
-        assert!(s.next().unwrap().is_none());
+        assert!(s.next().unwrap().is_none() && !s.is_begun());
         let bytes = pcap(3);
         for (n, cut) in [(0, 24 + 17 + 5), (1, 24 + 34), (2, 24 + 51)] {
             let before = if n == 0 { 0 } else { [46, 58][n - 1] };
             io::Write::write_all(&mut to, &bytes[before..cut]).unwrap();
             assert_eq!(wait_for_frame(&mut s), Some(n as u8));
+            assert!(s.is_begun());
         }
         drop(to);
         assert_eq!(wait_for_frame(&mut s), None);
@@ -279,17 +305,30 @@ mod tests {
     #[test]
     fn a_growing_file_is_followed_until_told() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
         let bytes = pcap(2);
         io::Write::write_all(&mut file, &bytes[..41]).unwrap();
-        let mut s = Stream::start(Follow::new(file.reopen().unwrap(), stop.clone()), "x");
+        let mut s = Stream::follow(file.reopen().unwrap(), "x");
         assert_eq!(wait_for_frame(&mut s), Some(0));
         assert!(s.next().unwrap().is_none());
         io::Write::write_all(&mut file, &bytes[41..]).unwrap();
         assert_eq!(wait_for_frame(&mut s), Some(1));
-        stop.store(true, Ordering::Relaxed);
+        s.stop();
         assert_eq!(wait_for_frame(&mut s), None);
-        assert!(s.info().complete);
+        assert_eq!((s.info().complete, s.info().frames, s.info().format), (true, 2, Some(Format::Pcap)));
+    }
+
+    #[test]
+    fn what_is_told_to_stop_is_complete_as_far_as_it_was_read() {
+        let (from, mut to) = io::pipe().unwrap();
+        let mut s = Stream::start(from, "-");
+        s.stop();
+        assert!(!s.info().complete, "it may be no capture at all");
+        io::Write::write_all(&mut to, &pcap(2)[..24 + 17 + 3]).unwrap();
+        assert_eq!(wait_for_frame(&mut s), Some(0));
+        s.stop();
+        let info = s.info();
+        assert_eq!((info.complete, info.frames, info.format), (true, 1, Some(Format::Pcap)));
+        assert_eq!((info.first_time, info.last_time), (Some(Timestamp(0)), Some(Timestamp(0))));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod net;
 mod run;
+mod terminal;
 mod write;
 
 use std::collections::BTreeSet;
