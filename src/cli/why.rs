@@ -401,31 +401,10 @@ fn records(out: &mut dyn Write, no: FrameNo, f: &FlowFacts) -> io::Result<bool> 
 mod tests {
     use super::*;
 
-    fn segment(seq: u32, len: u32, flags: TcpFlags) -> Segment<'static> {
-        let ip = [192, 0, 2, 1].into();
-        Segment {
-            src: ip,
-            dst: ip,
-            src_port: 1,
-            dst_port: 2,
-            seq,
-            ack: 0,
-            flags,
-            window: 0,
-            payload: &[],
-            wire_len: len,
-            payload_off: 0,
-            pieces: &[],
-            ttl: 64,
-            ip_id: None,
-            vlans: Default::default(),
-        }
-    }
-
     #[test]
     fn bytes_stand_in_their_stream() {
         let mut t = Track::default();
-        let mut push = |seq, len, flags| t.push(Side::A, &segment(seq, len, flags));
+        let mut push = |seq, len, flags| t.push(Side::A, &Segment::bare(seq, len, flags));
         // The numbers wrap behind the first segment.
         assert_eq!(push(u32::MAX - 1, 0, TcpFlags::SYN), Place::First);
         assert_eq!(push(u32::MAX, 10, TcpFlags::ACK), Place::Next);

@@ -134,17 +134,8 @@ pub(super) fn leaf() -> Certificate {
 
 /// A CA.
 pub(super) fn ca(n: u8, subject: &str, issuer: &str) -> Certificate {
-    Certificate {
-        sha256: [n; 32],
-        subject: format!("CN={subject}"),
-        issuer: format!("CN={issuer}"),
-        subject_raw: dn(subject),
-        issuer_raw: dn(issuer),
-        is_self_issued: subject == issuer,
-        basic_constraints: Some((true, None)),
-        subject_alt_names: vec![],
-        ..leaf()
-    }
+    let of = Certificate { basic_constraints: Some((true, None)), subject_alt_names: vec![], ..leaf() };
+    crate::x509::named(n, subject, issuer, of)
 }
 
 /// The DER of a Name with one Common Name.

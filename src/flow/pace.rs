@@ -104,23 +104,7 @@ mod tests {
     fn paced(list: &[(Side, i64, u32, u32, u16)]) -> Pair<Pace> {
         let mut w = Watch::default();
         for (&(side, ms, seq, len, window), n) in list.iter().zip(1..) {
-            let seg = Segment {
-                src: [192, 0, 2, 1].into(),
-                dst: [192, 0, 2, 2].into(),
-                src_port: 1,
-                dst_port: 2,
-                seq,
-                ack: 0,
-                flags: TcpFlags::ACK,
-                window,
-                payload: &[],
-                wire_len: len,
-                payload_off: 0,
-                pieces: &[],
-                ttl: 64,
-                ip_id: None,
-                vlans: Default::default(),
-            };
+            let seg = Segment { window, ..Segment::bare(seq, len, TcpFlags::ACK) };
             w.segment(side, &seg, Mark { frame: FrameNo(n), time: Timestamp(ms * 1_000_000) });
         }
         w.pace

@@ -147,6 +147,31 @@ pub struct Segment<'a> {
     pub vlans: Vlans,
 }
 
+#[cfg(test)]
+impl Segment<'static> {
+    /// One without bytes that says it has `wire_len` of them, from 192.0.2.1, port 1, to port 2.
+    pub(crate) fn bare(seq: u32, wire_len: u32, flags: TcpFlags) -> Self {
+        let ip = [192, 0, 2, 1].into();
+        Self {
+            src: ip,
+            dst: ip,
+            src_port: 1,
+            dst_port: 2,
+            seq,
+            ack: 0,
+            flags,
+            window: 0,
+            payload: &[],
+            wire_len,
+            payload_off: 0,
+            pieces: &[],
+            ttl: 64,
+            ip_id: None,
+            vlans: Vlans::default(),
+        }
+    }
+}
+
 /// A UDP datagram (RFC 768).
 #[derive(Clone, Debug)]
 pub struct Datagram<'a> {

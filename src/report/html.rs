@@ -22,7 +22,7 @@ use crate::text::guard;
 
 use super::tally::{Codes, Group};
 use super::view::{Source, Summary, Tool};
-use super::wording::{plural, wanting};
+use super::wording::{headline, plural, wanting};
 use super::{Options, Writer};
 
 /// Flows shown with their ladder, of each kind: failures by their cause, the others by their outcome.
@@ -109,7 +109,7 @@ impl Writer for Html<'_> {
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
         );
-        let title = self.title();
+        let title = headline(&self.summary);
         let page = html! {
             (DOCTYPE)
             html lang="en" {
@@ -156,16 +156,6 @@ impl Writer for Html<'_> {
 }
 
 impl Html<'_> {
-    fn title(&self) -> String {
-        let n = self.summary.flows;
-        let connections = plural(n, "connection", "connections");
-        match self.summary.failed.saturating_add(self.summary.rejected) {
-            _ if n == 0 => "No TLS was found".to_owned(),
-            0 => format!("{n} {connections}, none failed"),
-            bad => format!("{bad} of {n} {connections} failed"),
-        }
-    }
-
     fn counts(&self) -> Markup {
         let s = &self.summary;
         html! {

@@ -15,7 +15,7 @@ use crate::text::guard;
 
 use super::tally::{Codes, Group};
 use super::view::{Source, Summary, Tool};
-use super::wording::{body, connection, head, plural, wanting};
+use super::wording::{body, connection, head, headline, plural, wanting};
 use super::{Options, Writer};
 
 /// Flows shown of each kind of failure.
@@ -110,12 +110,7 @@ impl Writer for Markdown<'_> {
 impl Markdown<'_> {
     fn counts(&self, text: &mut String) {
         let s = &self.summary;
-        let bad = s.failed.saturating_add(s.rejected);
-        let _ = match (s.flows, bad) {
-            (0, _) => writeln!(text, "## No TLS was found"),
-            (n, 0) => writeln!(text, "## {n} {}, none failed", plural(n, "connection", "connections")),
-            (n, bad) => writeln!(text, "## {bad} of {n} {} failed", plural(n, "connection", "connections")),
-        };
+        let _ = writeln!(text, "## {}", headline(s));
         let _ = writeln!(
             text,
             "\n| established | mutual TLS | failed | rejected | incomplete | errors | warnings |\n\

@@ -6,10 +6,10 @@ use crate::analyzer::FlowReport;
 use crate::diagnose::{Blame, Finding, Severity};
 use crate::facts::Outcome;
 use crate::span::{FrameNo, Role};
-use crate::text::{escape_bytes, guard};
+use crate::text::{self, escape_bytes, guard};
 
 use super::summary::is_mutual;
-use super::view::{ClientAuth, cipher_suite};
+use super::view::{ClientAuth, Summary, cipher_suite};
 
 /// Frames and flows named of a finding.
 const NAMED: usize = 8;
@@ -131,6 +131,16 @@ pub(super) fn connection(f: &FlowReport) -> Vec<Cow<'_, str>> {
     out.extend(cipher_suite(facts).map(|s| s.to_string().into()));
     out.extend(client_auth(f).map(Cow::Borrowed));
     out
+}
+
+/// What became of all, in a line.
+pub(super) fn headline(s: &Summary) -> String {
+    let connections = text::count(s.flows, "connection");
+    match s.failed.saturating_add(s.rejected) {
+        _ if s.flows == 0 => "No TLS was found".to_owned(),
+        0 => format!("{connections}, none failed"),
+        bad => format!("{bad} of {connections} failed"),
+    }
 }
 
 /// One or many.

@@ -220,13 +220,14 @@ impl Links<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::x509::name::tests::name as dn;
 
     const CN: &[u8] = &[0x55, 4, 3];
 
-    fn cert(n: u8, subject: &str, issuer: &str, ca: bool) -> Certificate {
+    /// Another one with these common names; `n` stands for its hash.
+    pub(crate) fn named(n: u8, subject: &str, issuer: &str, of: Certificate) -> Certificate {
         let raw = |s: &str| dn(&[(CN, 12, s.as_bytes())]).into_boxed_slice();
         Certificate {
             sha256: [n; 32],
@@ -235,10 +236,13 @@ mod tests {
             subject_raw: raw(subject),
             issuer_raw: raw(issuer),
             is_self_issued: subject == issuer,
-            basic_constraints: Some((ca, None)),
-            version: 3,
-            ..Certificate::default()
+            ..of
         }
+    }
+
+    fn cert(n: u8, subject: &str, issuer: &str, ca: bool) -> Certificate {
+        let of = Certificate { basic_constraints: Some((ca, None)), version: 3, ..Certificate::default() };
+        named(n, subject, issuer, of)
     }
 
     fn judge(certs: &[&Certificate]) -> Chain {

@@ -27,6 +27,8 @@ mod verify;
 
 pub use cache::Cache;
 pub use cert::{Certificate, KeyUsage, Validity};
+#[cfg(test)]
+pub(crate) use chain::tests::named;
 pub use chain::{Chain, judge_chain};
 pub use constraints::{NameConstraints, Subtree};
 pub use form::{FormFault, FormFaultKind};

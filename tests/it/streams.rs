@@ -133,6 +133,12 @@ fn segmentation_order_and_duplication_change_nothing() {
     }
 }
 
+/// Codes of the findings that are errors.
+fn errors(f: &FlowReport) -> Vec<&'static str> {
+    let all = f.diagnosis.findings.iter().filter(|x| x.severity == tlscope::diagnose::Severity::Error);
+    all.map(|x| x.code).collect()
+}
+
 #[test]
 fn a_capture_cut_anywhere_accuses_nobody_of_what_the_cut_hid() {
     for name in ["mtls-12.pcapng", "mtls-13.pcapng", "one-way-12.pcapng"] {
@@ -140,13 +146,7 @@ fn a_capture_cut_anywhere_accuses_nobody_of_what_the_cut_hid() {
         let all = frames(&segs);
         for end in 1..all.len() {
             for f in analyse(all[..end].iter().map(Vec::as_slice)) {
-                let errors: Vec<_> = f
-                    .diagnosis
-                    .findings
-                    .iter()
-                    .filter(|x| x.severity == tlscope::diagnose::Severity::Error)
-                    .map(|x| x.code)
-                    .collect();
+                let errors = errors(&f);
                 assert!(errors.is_empty() && f.diagnosis.cause.is_none(), "{name} cut after frame {end}: {errors:?}");
             }
         }
@@ -154,13 +154,7 @@ fn a_capture_cut_anywhere_accuses_nobody_of_what_the_cut_hid() {
         for lost in 0..all.len() {
             let rest = all.iter().enumerate().filter(|(i, _)| *i != lost).map(|(_, f)| f.as_slice());
             for f in analyse(rest) {
-                let errors: Vec<_> = f
-                    .diagnosis
-                    .findings
-                    .iter()
-                    .filter(|x| x.severity == tlscope::diagnose::Severity::Error)
-                    .map(|x| x.code)
-                    .collect();
+                let errors = errors(&f);
                 assert!(
                     errors.is_empty() && f.diagnosis.cause.is_none(),
                     "{name} without frame {}: {errors:?}",
