@@ -161,6 +161,8 @@ impl Analyzer {
         let index = self.sources.len();
         self.findings = self.findings();
         self.memory = Memory::default();
+        // Fragments that wait for others do not wait for those of another input.
+        self.decoder = Decoder::new();
         self.source = Some(index);
         self.now = Timestamp(i64::MIN);
         self.before = None;

@@ -7,7 +7,7 @@ use tlscope::analyzer::FlowReport;
 use tlscope::flow::{Assembler, GapReason, Payload, StreamEvent};
 use tlscope::span::{FrameNo, Timestamp};
 
-use super::wire::{Seg, analyse, connection, turns};
+use super::wire::{Seg, analyse, analyse_inputs, connection, turns};
 
 /// Pushes (offset, length) runs of `stream` in the given order; the bytes that come out, and the holes as
 /// (offset, bytes, frame).
@@ -219,4 +219,31 @@ fn delivered_bytes_never_change_and_a_differing_copy_is_named() {
     assert_eq!(out, b"abcdefghijkl");
     let c: Vec<_> = a.conflicts().iter().map(|c| (c.first.0, c.second.0, c.at, c.kept[0], c.other[0])).collect();
     assert_eq!(c, [(1, 2, 4, b'e', b'X'), (3, 4, 9, b'j', b'J')]);
+}
+
+/// The two IP fragments of a frame of [`Seg::frame`] (RFC 791, section 3.2): 24 bytes, and the rest.
+fn fragments(frame: &[u8]) -> [Vec<u8>; 2] {
+    const HEADERS: usize = 34;
+    let part = |flags_and_offset: u16, bytes: &[u8]| {
+        let mut f = frame[..HEADERS].to_vec();
+        f[16..18].copy_from_slice(&u16::try_from(20 + bytes.len()).unwrap().to_be_bytes());
+        f[20..22].copy_from_slice(&flags_and_offset.to_be_bytes());
+        f.extend(bytes);
+        f
+    };
+    let (head, tail) = frame[HEADERS..].split_at(24);
+    [part(0x2000, head), part(24 / 8, tail)]
+}
+
+#[test]
+fn fragments_of_one_input_do_not_complete_those_of_another() {
+    let all = frames(&connection(&turns(&good("one-way-12.pcapng")), |n| n.min(1460)));
+    // The frame behind the TCP handshake holds the ClientHello.
+    let [first, second] = fragments(&all[3]);
+    let [before, after] = [&all[..3], &all[4..]].map(|l| l.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let whole = [&before[..], &[&first, &second], &after].concat();
+    let flows = analyse(whole);
+    assert!(flows.len() == 1 && flows[0].facts.client_hello.is_some());
+    let flows = analyse_inputs([[&before[..], &[&first]].concat(), [&[second.as_slice()], &after[..]].concat()]);
+    assert!(flows.iter().all(|f| f.facts.client_hello.is_none()), "a stranger's fragment was taken");
 }

@@ -47,22 +47,29 @@ impl Seg {
 
 /// Analyses frames one millisecond apart.
 pub fn analyse<'a>(frames: impl IntoIterator<Item = &'a [u8]>) -> Vec<FlowReport> {
+    analyse_inputs([frames])
+}
+
+/// The same of several inputs, one after the other.
+pub fn analyse_inputs<'a, I: IntoIterator<Item = &'a [u8]>>(inputs: impl IntoIterator<Item = I>) -> Vec<FlowReport> {
     let mut a = Analyzer::new(Options::default());
-    a.begin_source();
-    let mut no = 0u64;
-    for data in frames {
-        no += 1;
-        a.push(&Frame {
-            no: FrameNo(no),
-            time: Some(Timestamp(1_780_000_000_000_000_000 + no as i64 * 1_000_000)),
-            link: LinkType::ETHERNET,
-            interface: 0,
-            orig_len: data.len() as u32,
-            fcs_len: 0,
-            data,
-        });
+    for frames in inputs {
+        a.begin_source();
+        let mut no = 0u64;
+        for data in frames {
+            no += 1;
+            a.push(&Frame {
+                no: FrameNo(no),
+                time: Some(Timestamp(1_780_000_000_000_000_000 + no as i64 * 1_000_000)),
+                link: LinkType::ETHERNET,
+                interface: 0,
+                orig_len: data.len() as u32,
+                fcs_len: 0,
+                data,
+            });
+        }
+        a.end_source(&source_info(no));
     }
-    a.end_source(&source_info(no));
     a.take_flows()
 }
 
