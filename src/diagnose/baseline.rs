@@ -48,7 +48,7 @@ pub(super) const RULES: &[Rule] = &[
             "A server is only in the baseline, or only in this report. Where no server is in both, this is an error: then nothing was compared.",
             "A gate that compared nothing must not be green: an address that changes with each run, or a capture of the wrong interface, looks like success.",
             "Certain: a server is known by its address, its port and the name that clients ask for.",
-            "Give the server a fixed address and port in the test, and capture the same connections as for the baseline. If servers came or went on purpose, write the baseline again.",
+            "Give the server a fixed address and port in the test, and capture the same connections as for the baseline, which must be written without --redact (the report that is compared with it need not). If servers came or went on purpose, write the baseline again.",
             VERIFY,
             "tlscope explain baseline-handshake-changed",
         ),
