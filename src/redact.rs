@@ -13,11 +13,13 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::capture::SourceInfo;
 use crate::diagnose::is_public_authority;
 use crate::dns;
 use crate::facts::FlowFacts;
 use crate::flow::Endpoint;
 use crate::span::Side;
+use crate::text;
 use crate::x509::{Certificate, San, a_label, bad_a_label, to_unicode};
 
 /// Different things renamed at most; beyond it all others of a kind get one name.
@@ -203,7 +205,7 @@ impl Names {
     /// As many other hexadecimal digits.
     fn hex(&mut self, digits: &str) -> String {
         let n = number(&mut self.numbers, digits);
-        let new = crate::text::hex(&Sha256::digest(n.to_be_bytes()));
+        let new = text::hex(&Sha256::digest(n.to_be_bytes()));
         new.chars().cycle().take(digits.chars().count()).collect()
     }
 
@@ -242,7 +244,7 @@ impl Names {
             return known.clone();
         }
         let mut new = Certificate { is_renamed: true, compared: OnceLock::new(), ..Certificate::clone(c) };
-        let hash = self.hex(&crate::text::hex(&c.sha256));
+        let hash = self.hex(&text::hex(&c.sha256));
         new.sha256 = Sha256::digest(hash.as_bytes()).into();
         // The bytes stay as they were sent: signatures are verified over them, and nothing shows them.
         // The alternative names first: a common name without a dot is a host name when it stands there too.
@@ -271,6 +273,18 @@ impl Names {
 
 /// The letter that stands for those of other scripts.
 const FOREIGN: char = 'é';
+
+/// The `n`th input loses its path, also in what is said of it.
+pub(crate) fn redact_source(info: &mut SourceInfo, n: usize) {
+    let (path, new) = (text::escape(&info.path), format!("capture {n}"));
+    for p in &mut info.problems {
+        // The places where [`capture::Error`](crate::capture::Error) has it.
+        for behind in [":", " failed"] {
+            p.message = p.message.replace(&format!(" {path}{behind}"), &format!(" {new}{behind}"));
+        }
+    }
+    info.path = new;
+}
 
 /// The characters of a label that no host name has: rules say so.
 fn odd(label: &str) -> String {

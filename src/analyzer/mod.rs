@@ -33,7 +33,7 @@ use crate::facts::FlowFacts;
 use crate::flow::{Endpoint, Endpoints, FlowIndex, FlowKey, FlowTable, Mark};
 use crate::limits;
 use crate::packet::{Datagram, Decoder, IcmpUnreachable, Packet, Segment, Skip, TcpFlags};
-use crate::redact::Names;
+use crate::redact::{Names, redact_source};
 use crate::siblings::{ClockJump, Memory};
 use crate::span::{FrameNo, Side, Timestamp};
 use crate::x509;
@@ -268,7 +268,7 @@ impl Analyzer {
         }
         let mut info = info.clone();
         if self.options.redact {
-            info.path = format!("capture {}", self.sources.len().saturating_add(1));
+            redact_source(&mut info, self.sources.len().saturating_add(1));
         }
         if let Some((link, frame)) = self.unsupported.take() {
             let all = self.decoded == 0 && self.skipped.len() == 1;

@@ -243,3 +243,33 @@ fn a_baseline_is_compared_by_the_true_names() {
     let all = ["--baseline", same, "--filter", "name:tls-server", "--expect", "min_version=1.3", "--trust", "mozilla"];
     assert_eq!(joined(&all, &["good/mtls-12"]).0, 1);
 }
+
+#[test]
+fn inputs_that_cannot_be_read_are_not_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+        dir.path().join(name)
+    };
+    let whole = std::fs::read(path("good/one-way-12")).unwrap();
+    let inputs = [
+        dir.path().join("secret-absent"),
+        dir.path().to_path_buf(),
+        file("secret-empty", b""),
+        file("secret-words", b"no capture at all"),
+        file("secret-header", &whole[..9]),
+        file("secret-cut", &whole[..whole.len() / 2]),
+    ];
+    let inputs: Vec<String> = inputs.iter().map(|p| p.to_str().unwrap().to_owned()).collect();
+    for format in report::FORMATS {
+        let args =
+            [&["report", "--redact", "-F", format.name], &inputs.iter().map(String::as_str).collect::<Vec<_>>()[..]];
+        let r = run(args.concat());
+        // Who typed the names may read them.
+        assert!(r.code == 3 && r.err.contains("secret-absent"), "{}", r.err);
+        for input in &inputs {
+            assert!(!r.out.contains(input.as_str()), "{}: it says {input}: {}", format.name, r.out);
+        }
+        assert!(!r.out.contains("secret-"), "{}", r.out);
+    }
+}
