@@ -113,6 +113,21 @@ pub(super) const RULES: &[Rule] = &[
         after_handshake,
     ),
     new(
+        "post-handshake-auth-impossible",
+        Severity::Info,
+        0,
+        "The server asks others for a certificate after the handshake; this client cannot be asked",
+        page(
+            "In an earlier connection for the same name the server asked for a client certificate after the handshake. The ClientHello of this one, under TLS 1.3, has no post_handshake_auth, so that the server must not ask.",
+            "Where the server wants a certificate for one path only (Apache SSLVerifyClient in a Location, IIS), such a client gets an error of the application there: Apache answers 403 and logs \"Cannot perform Post-Handshake Authentication\". HTTP/2 forbids it, browsers, Java and Go do not offer it (Firefox when it is told to), curl with OpenSSL does.",
+            "That the client cannot be asked is read in clear. Whether it went to such a path is encrypted: possible.",
+            "Ask for the certificate in the handshake (Apache: SSLVerifyClient at virtual host level; nginx does so always), give the path a host name of its own, or let this server speak TLS 1.2, where renegotiation serves the purpose.",
+            "  openssl s_client -connect HOST:PORT -servername NAME -tls1_3 -enable_pha -cert client.pem -key client.key   (and without -enable_pha)",
+            "RFC 8446, sections 4.2.6 and 4.6.2; RFC 8740",
+        ),
+        cannot_be_asked,
+    ),
+    new(
         "client-thinks-connected",
         Severity::Info,
         0,
@@ -285,6 +300,23 @@ fn http_400(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     Some(if nginx { hit.sure(empty.confidence.min(Confidence::Likely)) } else { hit.possible() })
 }
 
+fn cannot_be_asked(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let o = f.siblings.rare.as_ref()?.asked_later.as_ref()?;
+    let h = f.client_hello.as_ref().filter(|_| f.is_tls13() && f.is_complete())?;
+    // Who was asked in the handshake need not be asked again.
+    let asked = f.inferred.as_ref().and_then(|i| i.requested).is_some_and(|r| r.value);
+    if h.message.extensions.post_handshake_auth || o.name() != f.server_name() || asked {
+        return None;
+    }
+    let detail = format!(
+        "In {} the server asked for a client certificate after the handshake; the ClientHello in frame {} does not offer that (post_handshake_auth).",
+        super::differences::flow(o),
+        h.mark.frame
+    );
+    let remedy = "Ask for the certificate in the handshake, or under a name of its own.";
+    Some(Hit::new(detail, remedy).at(h.mark).possible().blame(Blame::Either).of([o.id, f.id]))
+}
+
 fn after_handshake(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let later = f.inferred.as_ref()?.post_handshake?;
     let answer = match later.answer {
@@ -389,9 +421,12 @@ fn verify_missing(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{alert, asked, client_flight, established, fin, find, leaf, mark, server_flight, told};
-    use crate::diagnose::{Blame, Confidence};
-    use crate::facts::{FlowFacts, Shape};
+    use super::super::testing::{
+        after, alert, asked, client_flight, established, fin, find, leaf, mark, random, server_flight, server_hello,
+        told,
+    };
+    use crate::diagnose::{Blame, Confidence, Severity};
+    use crate::facts::{Answer, FlowFacts, Inferred, PostHandshake, Shape};
     use crate::span::Side;
     use crate::tls::names::ContentType;
     use crate::x509::Certificate;
@@ -476,5 +511,28 @@ mod tests {
     fn the_request_itself_is_told() {
         assert!(find(&mutual(), "client-cert-requested").is_some());
         assert!(find(&server_flight(vec![leaf()]), "client-cert-requested").is_none());
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_asked_later() {
+        const CODE: &str = "post-handshake-auth-impossible";
+        let tls13 = |n: u8, offers: bool| {
+            let mut f = random(server_hello(0x0304), n);
+            for s in &mut f.sides {
+                (s.protected, s.finished_sized) = (Some(mark(8)), Some(mark(9)));
+            }
+            f.client_hello.as_mut().expect("there").message.extensions.post_handshake_auth = offers;
+            f
+        };
+        let mut asked = tls13(1, true);
+        let later = PostHandshake { request: mark(12), answer: Answer::Sent, mark: mark(13) };
+        asked.inferred = Some(Box::new(Inferred { post_handshake: Some(later), ..Inferred::default() }));
+        let x = find(&after(&[&asked], tls13(2, false)), CODE).expect("told");
+        assert_eq!((x.severity, x.confidence), (Severity::Info, Confidence::Possible));
+        assert!(find(&after(&[&asked], tls13(2, true)), CODE).is_none(), "it can be asked");
+        assert!(find(&after(&[&tls13(1, true)], tls13(2, false)), CODE).is_none(), "nobody was asked");
+        let mut other = tls13(2, false);
+        other.client_hello.as_mut().expect("there").message.extensions.server_name = None;
+        assert!(find(&after(&[&asked], other), CODE).is_none(), "another site of the server");
     }
 }

@@ -3,7 +3,7 @@
 use super::fleet::{SHOW, shown_name};
 use super::{Blame, Confidence, Hit, Policy, Rule, Severity, differences, page, wide, words};
 use crate::facts::Leaf;
-use crate::siblings::Memory;
+use crate::siblings::{Memory, Name, Shown};
 use crate::text;
 
 /// Refusals of a certificate by one client that others accept, before pinning is suspected.
@@ -51,9 +51,9 @@ pub(super) const RULES: &[Rule] = &[
         Severity::Warning,
         "A server certificate was issued by a TLS inspection product",
         page(
-            "The issuer of a server's certificate bears the name of a product that opens TLS and closes it again.",
+            "The issuer of a server's certificate bears the name of a product that opens TLS and closes it again. Or: one server showed a certificate of a public CA for a name to one client and, meanwhile, one of a private CA for the same name to another.",
             "The client talks to that device, not to the server: programs that do not trust its CA (Java, Python, containers, pinned apps) refuse it, client certificates do not get through, and versions and cipher suites are the device's.",
-            "Likely: anybody can choose the name of an issuer. Where the same name shows another issuer elsewhere in the capture, the detail says so.",
+            "Likely by the name of the issuer, which anybody can choose; where the same name shows another issuer elsewhere in the capture, the detail says so. Possible by two issuers: a server may have one certificate for each of two audiences.",
             "Exempt the name from inspection (needed for mutual TLS and pinned apps), or install the device's CA in the trust store of the program (Java: keytool -importcert; Python: REQUESTS_CA_BUNDLE; Node.js: NODE_EXTRA_CA_CERTS; Debian: update-ca-certificates).",
             SHOW,
             "RFC 8446, section 9.3",
@@ -83,7 +83,10 @@ fn inspector(l: &Leaf) -> Option<&'static str> {
 fn inspected(m: &Memory, _: &Policy) -> Vec<Hit> {
     let mut out = Vec::new();
     for (name, n) in m.names() {
-        let Some((s, vendor)) = n.shown.iter().find_map(|s| Some((s, inspector(&s.leaf)?))) else { continue };
+        let Some((s, vendor)) = n.shown.iter().find_map(|s| Some((s, inspector(&s.leaf)?))) else {
+            out.extend(two_issuers(name, n));
+            continue;
+        };
         // A maker's own site, and a device's own certificate, have its name in the issuer by right.
         let word = vendor.to_ascii_lowercase();
         let own = text::escape_bytes(name).to_ascii_lowercase().contains(&word.replace(' ', ""))
@@ -106,6 +109,38 @@ fn inspected(m: &Memory, _: &Policy) -> Vec<Hit> {
     }
     out
 }
+/// Two clients called one server by one name and were shown certificates of a public and of a private CA in turns.
+fn two_issuers(name: &[u8], n: &Name) -> Option<Hit> {
+    let all = || n.shown.iter();
+    let private = |s: &Shown| !s.leaf.is_public && !s.leaf.is_self_issued;
+    // Neither took the other's place: a renewal is no inspection.
+    let in_turns = |a: &Shown, b: &Shown| a.first < b.last && b.first < a.last;
+    let apart = |a: &Shown, b: &Shown| {
+        !a.clients.more && !b.clients.more && a.clients.values.iter().all(|c| !b.clients.values.contains(c))
+    };
+    let (theirs, public) = all().filter(|s| private(s)).find_map(|s| {
+        let other = all().find(|o| {
+            o.leaf.is_public && o.leaf.issuer != s.leaf.issuer && o.server == s.server && in_turns(s, o) && apart(s, o)
+        })?;
+        Some((s, other))
+    })?;
+    let detail = format!(
+        "For {} {} showed {} to {} (flow #{}) and, before and after it, {} to other clients (flows #{} and #{}).",
+        shown_name(name),
+        theirs.server,
+        differences::leaf(&theirs.leaf),
+        theirs.clients.values.first()?,
+        theirs.first,
+        differences::leaf(&public.leaf),
+        public.first,
+        public.last
+    );
+    let remedy = "Find out who issues the private certificate; exempt the name from inspection, or let that client trust the CA of the device.";
+    let hit = Hit::new(detail, remedy)
+        .title("Two clients are shown certificates of different CAs for one name by one server");
+    Some(hit.possible().blame(Blame::Network).about(shown_name(name)).of([theirs.first, public.first, public.last]))
+}
+
 /// Causes by which a client refuses a certificate without a fault that can be seen.
 const REFUSES: &[&str] = &[
     "server-cert-rejected",
@@ -137,6 +172,8 @@ fn pinned(m: &Memory, _: &Policy) -> Vec<Hit> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{alert, at, codes, from, leaf, other, server_flight, shows, whole};
+    use crate::diagnose::Confidence;
+    use crate::facts::FlowFacts;
     use crate::span::Side;
     use crate::x509::Certificate;
 
@@ -156,6 +193,27 @@ mod tests {
         let name = Some(vec![Box::from(&b"www.zscaler.com"[..])]);
         own.client_hello.as_mut().expect("there").message.extensions.server_name = name;
         assert!(!codes(&whole(vec![own])).contains(&"inspection-proxy-suspected"));
+    }
+
+    #[test]
+    fn inspection_by_two_issuers() {
+        const CODE: &str = "inspection-proxy-suspected";
+        let public = || Certificate { is_public: true, ..other(8) };
+        let private = || Certificate { issuer: "CN=Corp Proxy CA".into(), ..other(9) };
+        let found = whole(vec![from(shows(public()), 1), from(shows(private()), 2), from(shows(public()), 3)]);
+        let x = found.iter().find(|x| x.code == CODE).expect("told");
+        assert_eq!((x.confidence, &x.flows[..]), (Confidence::Possible, &[1, 2, 3][..]));
+        let silent = |flows: Vec<FlowFacts>| !codes(&whole(flows)).contains(&CODE);
+        // Renewed by another CA; one client sees both; both are public; another server; it vouches for itself.
+        assert!(silent(vec![from(shows(public()), 1), from(shows(public()), 3), from(shows(private()), 2)]));
+        assert!(silent(vec![from(shows(public()), 1), from(shows(private()), 1), from(shows(public()), 3)]));
+        let also = Certificate { is_public: true, ..private() };
+        assert!(silent(vec![from(shows(public()), 1), from(shows(also), 2), from(shows(public()), 3)]));
+        assert!(silent(vec![from(shows(public()), 1), at(from(shows(private()), 2), 77), from(shows(public()), 3)]));
+        let same = Certificate { issuer: leaf().issuer, ..private() };
+        assert!(silent(vec![from(shows(public()), 1), from(shows(same), 2), from(shows(public()), 3)]));
+        let own = Certificate { is_self_issued: true, ..private() };
+        assert!(silent(vec![from(shows(public()), 1), from(shows(own), 2), from(shows(public()), 3)]));
     }
 
     #[test]

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use super::differences::flow;
 use super::refusal::{Fault, Stage, how_it_ended, judged, of_client, of_server, refusal, stage};
+use super::wrong_protocol::plain_client;
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::{FlowFacts, Outcome};
+use crate::siblings::is_of_mesh;
 use crate::span::Role;
 use crate::text;
 use crate::tls::Start;
 use crate::tls::names::AlertDescription;
+use crate::upgrade::Plain;
 use crate::x509::{Certificate, San};
 
 const SHOW: &str = "  openssl x509 -in svid.pem -noout -ext subjectAltName,keyUsage";
@@ -162,6 +166,48 @@ fn domains_differ(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     about.then(|| hit.likely().blame(Blame::Either))
 }
 
+/// Rules about connections without TLS.
+pub(super) const PLAIN: &[Rule] = &[new(
+    "istio-plaintext-in-strict",
+    Severity::Error,
+    61,
+    "A client outside of the mesh speaks in clear to a port where the sidecar takes mutual TLS only",
+    page(
+        "The client's first bytes are not TLS, the server closes or resets without a byte of an answer, and an earlier connection to the same address and port was TLS with a protocol of Istio's proxies.",
+        "In mode STRICT (PeerAuthentication) the server's Envoy finds no filter chain for a connection in clear and closes it: the client sees \"connection reset by peer\" or an empty reply (curl 52, 56). The caller has no sidecar, excludes the port (traffic.sidecar.istio.io/excludeOutboundPorts), is a probe, or its DestinationRule says tls mode DISABLE.",
+        "Likely: what both connections said is read in clear; that the sidecar's mode is the reason is concluded. A server that crashed looks the same.",
+        "Give the caller a sidecar (label istio-injection=enabled, then restart it), or let this port take both: PeerAuthentication with portLevelMtls mode PERMISSIVE. For probes: sidecarInjectorWebhook.rewriteAppHTTPProbe. Look for a DestinationRule with mode DISABLE for the host.",
+        "  istioctl x describe pod POD; istioctl proxy-config listeners POD --port PORT\n  kubectl get peerauthentication -A",
+        "Istio: PeerAuthentication, DestinationRule; RFC 8446, section 4.2",
+    ),
+    strict,
+)];
+
+fn strict(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let o = f.siblings.rare.as_ref()?.meshed.as_ref()?;
+    let (plain, mark, server) = plain_client(f)?;
+    if f.client_hello.is_some() || f.tcp.data[server].is_some() || plain == Plain::ProxyHeader {
+        return None;
+    }
+    // The client waited for the answer.
+    let end = f.tcp.rst[server].into_iter().chain(f.tcp.fin[server]).min_by_key(|m| m.frame)?;
+    if f.tcp.fin[server.other()].or(f.tcp.rst[server.other()]).is_some_and(|m| m.frame < end.frame) {
+        return None;
+    }
+    let how = if f.tcp.rst[server] == Some(end) { "reset" } else { "closed" };
+    let alpn = o.offer.as_ref().map_or_else(String::new, |o| words::alpn(&o.alpn));
+    let detail = format!(
+        "In frame {} the client sent {} to {}; the server {how} the connection in frame {} without an answer. In {} the same address and port took TLS with the protocols {alpn}.",
+        mark.frame,
+        plain.name(),
+        words::end(f.ends.of(server)),
+        end.frame,
+        flow(o)
+    );
+    let remedy = "Give the client a sidecar, or set this port's PeerAuthentication to PERMISSIVE; look for a DestinationRule with tls mode DISABLE.";
+    Some(Hit::new(detail, remedy).at(mark).at(end).likely().blame(Blame::Client).of([o.id, f.id]))
+}
+
 /// The server answers a ClientHello with something that is not TLS.
 fn speaks_plain(f: &FlowFacts) -> Option<crate::flow::Mark> {
     match f.of(Role::Server).start {
@@ -173,8 +219,7 @@ fn speaks_plain(f: &FlowFacts) -> Option<crate::flow::Mark> {
 fn no_sidecar(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hello = f.client_hello.as_ref()?;
     let alpn = &hello.message.extensions.alpn;
-    let of_mesh = |p: &[u8]| p == b"istio" || p.starts_with(b"istio-");
-    if !alpn.iter().any(|p| of_mesh(p)) {
+    if !alpn.iter().any(|p| is_of_mesh(p)) {
         return None;
     }
     let refused =
@@ -186,7 +231,7 @@ fn no_sidecar(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     } else {
         let answer = f.server_hello.as_ref().filter(|_| !f.is_tls13())?;
         let chosen = answer.message.extensions.alpn.first();
-        if chosen.is_some_and(|p| of_mesh(p)) {
+        if chosen.is_some_and(|p| is_of_mesh(p)) {
             return None;
         }
         let chose = chosen.map_or("no protocol".to_owned(), |p| format!("\"{}\"", text::escape_bytes(p)));
@@ -218,11 +263,11 @@ fn no_identity(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{
-        alert, asked, client_flight, established, fin, find, hello, leaf, mark, server_flight, told, with,
+        after, alert, asked, client_flight, established, fin, find, hello, leaf, mark, rst, server_flight, told, with,
     };
     use super::*;
+    use crate::diagnose::Confidence;
     use crate::span::Side;
-    use crate::upgrade::Plain;
 
     fn of(id: &str) -> Certificate {
         Certificate { subject_alt_names: vec![San::Uri(id.into())], ..leaf() }
@@ -291,6 +336,38 @@ mod tests {
         assert!(find(&f, "mesh-alpn-missing").is_none());
         f.server_hello.as_mut().expect("there").message.extensions.alpn.clear();
         assert!(find(&f, "mesh-alpn-missing").is_some_and(|x| x.severity == Severity::Warning));
+    }
+
+    #[test]
+    fn plaintext_to_a_port_of_the_mesh() {
+        const CODE: &str = "istio-plaintext-in-strict";
+        let mesh = |protocol: &[u8]| {
+            let mut f = established(server_flight(vec![leaf()]));
+            f.client_hello.as_mut().expect("there").message.extensions.alpn = vec![Box::from(protocol)];
+            f
+        };
+        let plain = || {
+            let mut f = hello();
+            f.client_hello = None;
+            f.messages.clear();
+            f.sides[Side::A].start = Some((Start::Not(Plain::HttpRequest), mark(4)));
+            f
+        };
+        let refused = || rst(plain(), Side::B);
+        let d = told(&after(&[&mesh(b"istio-peer-exchange")], refused()));
+        assert_eq!((d.cause, d.findings[0].confidence), (Some(CODE), Confidence::Likely));
+        assert_eq!(told(&after(&[&mesh(b"istio")], fin(plain(), Side::B))).cause, Some(CODE));
+        assert!(find(&after(&[&mesh(b"h2")], refused()), CODE).is_none() && find(&refused(), CODE).is_none());
+        // The server answers, the client left first, another server.
+        let mut answered = refused();
+        answered.tcp.data[Side::B] = Some(mark(6));
+        let mut left = refused();
+        left.tcp.fin[Side::A] = Some(mark(5));
+        let mut elsewhere = refused();
+        elsewhere.ends.b.port = 8080;
+        for f in [answered, left, elsewhere] {
+            assert!(find(&after(&[&mesh(b"istio")], f), CODE).is_none());
+        }
     }
 
     #[test]

@@ -428,6 +428,7 @@ const FAMILIES: &[&[Rule]] = &[
     ca_list::RULES,
     client_purpose::RULES,
     mesh::RULES,
+    mesh::PLAIN,
     change_cipher_spec::RULES,
     vague::RULES,
     alert::RULES,
@@ -451,7 +452,7 @@ const FAMILIES: &[&[Rule]] = &[
 ];
 
 /// Families whose rules speak of connections without TLS too.
-const BELOW_TLS: &[&[Rule]] = &[transport::RULES, wrong_protocol::RULES, proxy::RULES, policy::RULES];
+const BELOW_TLS: &[&[Rule]] = &[transport::RULES, wrong_protocol::RULES, proxy::RULES, mesh::PLAIN, policy::RULES];
 
 /// All rules.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {

@@ -1,5 +1,7 @@
 //! What a ClientHello offers: fields that must not be so, obsolete versions, weak suites, what hides the name.
 
+use std::collections::BTreeSet;
+
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::{FlowFacts, Placed};
 use crate::flow::Mark;
@@ -147,6 +149,21 @@ pub(super) const RULES: &[Rule] = &[
             "RFC 9849, sections 5 and 6.2",
         ),
         ech,
+    ),
+    new(
+        "ech-grease",
+        Severity::Info,
+        0,
+        "The encrypted ClientHello is a dummy (GREASE)",
+        page(
+            "The ClientHello has the extension encrypted_client_hello, and within ten minutes at least three connections of this client to the same server name had it for as many different configurations.",
+            "A real one names the configuration that the server's HTTPS record has, the same each time. A dummy names a random one: it keeps servers and middleboxes used to the extension. The server name in clear is then the wanted one.",
+            "Likely: two configurations may be in use at once, or a client may be told another one each time. A single connection shows no difference, on purpose.",
+            "Nothing.",
+            "  dig +short HOST HTTPS   (no ech= there: what is sent is a dummy)",
+            "RFC 9849, section 6.2",
+        ),
+        ech_grease,
     ),
     new(
         "ech-accepted",
@@ -298,14 +315,40 @@ fn esni(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     Some(Hit::new(detail, "On the client: update it, or switch ESNI off.").at(h.mark).blame(Blame::Client))
 }
 
-fn ech(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+fn ech(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     let h = f.client_hello.as_ref().filter(|h| h.message.extensions.encrypted_client_hello)?;
+    if ech_grease(f, policy).is_some() {
+        return None;
+    }
     let name = words::server_name(f).map_or_else(|| "no server name".to_owned(), |n| format!("the server name {n}"));
     let detail = format!(
         "The ClientHello in frame {} has {name} in clear and an encrypted_client_hello, which may hold another name or nothing (GREASE).",
         h.mark.frame
     );
     Some(Hit::new(detail, "").at(h.mark).blame(Blame::Nobody))
+}
+
+/// Different configurations in as many hellos that tell a dummy: three random bytes differ nearly always, and nobody has
+/// three configurations at once.
+const DUMMIES: usize = 3;
+
+fn ech_grease(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let h = f.client_hello.as_ref()?;
+    let config = h.message.extensions.ech_config?;
+    let earlier = &f.siblings.rare.as_ref()?.ech_configs;
+    let all: BTreeSet<u8> = earlier.iter().map(|(c, _)| *c).chain([config]).collect();
+    let confirmed = f.hello_retry.as_ref().is_some_and(|r| r.message.extensions.encrypted_client_hello);
+    if confirmed || all.len() < DUMMIES || all.len() <= earlier.len() {
+        return None;
+    }
+    let detail = format!(
+        "The ClientHello in frame {} has an encrypted_client_hello for the configuration {config}; those of {} to {} had others, each another one.",
+        h.mark.frame,
+        words::count(earlier.len() as u64, "earlier connection"),
+        words::server_name(f)?
+    );
+    let flows = earlier.iter().map(|(_, flow)| *flow).chain([f.id]);
+    Some(Hit::new(detail, "").at(h.mark).likely().blame(Blame::Nobody).of(flows))
 }
 
 fn ech_accepted(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -317,7 +360,9 @@ fn ech_accepted(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{alert, established, find, hello, leaf, mark, server_flight, server_hello, told};
+    use super::super::testing::{
+        after, alert, established, find, hello, leaf, mark, server_flight, server_hello, told,
+    };
     use super::{AnomalyKind, ClientHello, HandshakeType};
     use crate::diagnose::{Confidence, Severity};
     use crate::facts::FlowFacts;
@@ -394,6 +439,30 @@ mod tests {
         assert!(x.detail.contains("RC4 (2 suites, such as TLS_RSA_WITH_RC4_128_SHA)"), "{}", x.detail);
         assert!(x.detail.contains("3DES (1 suite, ") && !x.detail.contains("export"), "{}", x.detail);
         assert!(find(&good(), CODE).is_none());
+    }
+
+    #[test]
+    fn dummies_differ_each_time() {
+        let to = |config| {
+            with(good(), |h| {
+                h.random = [config; 32];
+                h.extensions.encrypted_client_hello = true;
+                h.extensions.ech_config = Some(config);
+            })
+        };
+        let code = |f: &FlowFacts| ["ech-grease", "ech-offered"].map(|c| find(f, c).is_some());
+        let f = after(&[&to(1), &to(2)], to(3));
+        assert_eq!(code(&f), [true, false]);
+        assert!(find(&f, "ech-grease").is_some_and(|x| x.confidence == Confidence::Likely && x.flows == [1, 2, 9]));
+        assert_eq!(code(&to(3)), [false, true]);
+        assert_eq!(code(&after(&[&to(1)], to(3))), [false, true], "two may be in use");
+        let again = with(to(7), |h| h.extensions.ech_config = Some(1));
+        assert_eq!(code(&after(&[&to(1), &to(2), &to(3)], again)), [false, true], "one comes back");
+        let mut late = to(3);
+        late.first.time.0 += 700_000_000_000;
+        assert_eq!(code(&after(&[&to(1), &to(2)], late)), [false, true], "they are changed now and then");
+        let other = with(to(3), |h| h.extensions.server_name = Some(vec![Box::from(&b"b.example"[..])]));
+        assert_eq!(code(&after(&[&to(1), &to(2)], other)), [false, true]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What stands before a TLS server: the PROXY protocol, and HTTP proxies that are asked for a tunnel.
 
-use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
+use super::refusal::{Stage, refusal, stage};
+use super::{Blame, Hit, Policy, Rule, Severity, differences, new, page, words};
 use crate::facts::FlowFacts;
 use crate::flow::Mark;
+use crate::span::Role;
 use crate::tls::Start;
 use crate::upgrade::Plain;
 
@@ -21,6 +23,21 @@ pub(super) const RULES: &[Rule] = &[
             "The PROXY protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt)",
         ),
         unexpected_header,
+    ),
+    new(
+        "proxy-protocol-expected",
+        Severity::Error,
+        62,
+        "The server expects a PROXY protocol header and the connection begins without one",
+        page(
+            "The server closes after the ClientHello without a byte of an answer, and an earlier connection to the same address and port, which began with a PROXY protocol header, was answered.",
+            "The server is set to read the header (nginx listen … proxy_protocol, HAProxy accept-proxy, Envoy's listener filter) and takes a ClientHello for a broken one: nginx logs \"broken header while reading PROXY protocol\". Whoever goes around the load balancer, such as a health check, a probe or a client inside of the cluster, is closed.",
+            "Likely: what both connections began with is read in clear. It is not told when the server has answered a connection without the header too.",
+            "Call the load balancer instead of the server, or let the caller send the header (HAProxy check-send-proxy for health checks). Or give the server a second port without proxy_protocol (HAProxy: a bind without accept-proxy; Envoy: allow_requests_without_proxy_protocol).",
+            "  curl -v --haproxy-protocol https://HOST:PORT/   (sends a header)\n  curl -v https://HOST:PORT/   (sends none)",
+            "The PROXY protocol, versions 1 and 2 (haproxy.org, doc/proxy-protocol.txt), section 5",
+        ),
+        expected_header,
     ),
     new(
         "connect-proxy-denied",
@@ -78,6 +95,24 @@ fn unexpected_header(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     }
 }
 
+fn expected_header(f: &FlowFacts, _: &Policy) -> Option<Hit> {
+    let o = f.siblings.rare.as_ref()?.with_header.as_ref()?;
+    let hello = f.client_hello.as_ref()?;
+    let r = refusal(f).filter(|r| r.role == Role::Server && r.alert.is_none() && stage(f) == Stage::Hello)?;
+    let silent = f.tcp.data[f.side(Role::Server)].is_none() && f.tcp.both_sides_seen();
+    if header(f).is_some() || !silent || f.sides.iter().any(|s| s.mid_stream || s.handshake_gap) {
+        return None;
+    }
+    let detail = format!(
+        "The connection begins with a ClientHello (frame {}), and in frame {} the server closed it without a byte. In {} a PROXY protocol header came first, and the same server answered.",
+        hello.mark.frame,
+        r.mark.frame,
+        differences::flow(o)
+    );
+    let remedy = "Call the load balancer instead of the server, let the caller send the header, or give the server a port that expects none.";
+    Some(Hit::new(detail, remedy).at(hello.mark).at(r.mark).likely().blame(Blame::Either).of([o.id, f.id]))
+}
+
 fn denied(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let client = f.tcp.opener().unwrap_or_else(|| f.client());
     let (Start::Not(Plain::Connect), asked) = f.sides[client].start? else { return None };
@@ -113,7 +148,9 @@ fn denied(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{alert, fin, find, hello, mark, server_hello, told};
+    use super::super::testing::{
+        after, alert, established, fin, find, hello, leaf, mark, random, server_flight, server_hello, told,
+    };
     use crate::diagnose::{Blame, Confidence};
     use crate::facts::FlowFacts;
     use crate::span::Side;
@@ -142,6 +179,28 @@ mod tests {
         f.sides[Side::A].upgraded_from = Some(Plain::ProxyHeader);
         assert!(find(&f, CODE).is_none());
         assert!(find(&alert(hello(), Side::B, 10), CODE).is_none());
+    }
+
+    #[test]
+    fn a_header_that_is_missing() {
+        const CODE: &str = "proxy-protocol-expected";
+        let with_header = || {
+            let mut f = established(server_flight(vec![leaf()]));
+            f.sides[Side::A].upgraded_from = Some(Plain::ProxyHeader);
+            f
+        };
+        let closed = || random(fin(hello(), Side::B), 3);
+        let d = told(&after(&[&with_header()], closed()));
+        assert_eq!((d.cause, d.findings[0].confidence), (Some(CODE), Confidence::Likely));
+        assert!(find(&closed(), CODE).is_none());
+        // Others go without; the server says something; it is the client who leaves; another server.
+        let without = random(established(server_flight(vec![leaf()])), 2);
+        assert!(find(&after(&[&with_header(), &without], closed()), CODE).is_none());
+        let mut elsewhere = closed();
+        elsewhere.ends.b.port = 443;
+        for f in [alert(hello(), Side::B, 10), fin(hello(), Side::A), elsewhere] {
+            assert!(find(&after(&[&with_header()], random(f, 3)), CODE).is_none());
+        }
     }
 
     #[test]

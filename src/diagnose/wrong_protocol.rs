@@ -150,7 +150,7 @@ fn start(f: &FlowFacts, side: Side) -> Option<(Start, Mark)> {
 }
 
 /// The side that opened the connection said something that is not TLS, first; and the other side's number.
-fn plain_client(f: &FlowFacts) -> Option<(Plain, Mark, Side)> {
+pub(super) fn plain_client(f: &FlowFacts) -> Option<(Plain, Mark, Side)> {
     let client = f.tcp.opener().unwrap_or_else(|| f.client());
     let (Start::Not(plain), mark) = start(f, client)? else { return None };
     let other = client.other();

@@ -33,7 +33,7 @@ pub use expected::Expected;
 pub use inferred::{Answer, Claim, Confidence, EarlyData, Inferred, PostHandshake, Step, Verdict};
 pub use outcome::{EndedBy, How, Outcome, Phase};
 pub use seen::{Seen, Why};
-pub use sibling::{Leaf, Offer, Sibling, Siblings};
+pub use sibling::{Leaf, Offer, Rare, SameClock, Sibling, Siblings};
 pub(crate) use transcript::Transcript;
 
 /// Where a claim comes from.

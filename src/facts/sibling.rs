@@ -35,6 +35,36 @@ pub struct Siblings {
     pub twin: Option<Arc<Sibling>>,
     /// An earlier flow, another connection, with the same random in its ClientHello.
     pub random_reused: Option<Arc<Sibling>>,
+    /// What few flows have, kept apart so that all others stay small.
+    pub rare: Option<Box<Rare>>,
+}
+
+/// What is seldom known of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rare {
+    /// The latest flow that began with a PROXY protocol header and that the same server answered with a ServerHello; none
+    /// when it has answered one without a header too.
+    pub with_header: Option<Arc<Sibling>>,
+    /// The latest handshake with the same server that succeeded and in which the client offered a protocol of Istio's proxies.
+    pub meshed: Option<Arc<Sibling>>,
+    /// The latest flow in which the same server seems to have asked for a certificate after the handshake (TLS 1.3).
+    pub asked_later: Option<Arc<Sibling>>,
+    /// Earlier flows of the same client's address whose ClientHello differs from the capture's clock by as much as this one's.
+    pub same_clock: Option<SameClock>,
+    /// The configurations (`config_id`) for which the same client's address encrypted its ClientHello to the same server name
+    /// within the last minutes, and the flows.
+    pub ech_configs: Vec<(u8, u64)>,
+}
+
+/// Seconds in the randoms of ClientHellos (`gmt_unix_time`, RFC 5246, section 7.4.1.2) of one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SameClock {
+    /// By how many seconds the client's clock is ahead of the capture's.
+    pub ahead: i64,
+    /// The flows that agree, besides this one.
+    pub flows: Vec<u64>,
+    /// Seconds between the first of all of them and the last.
+    pub span: i64,
 }
 
 /// What is remembered of one flow.
@@ -76,6 +106,10 @@ pub struct Sibling {
     pub client_leaf: Option<Arc<Leaf>>,
     /// The server asked for a client certificate.
     pub requested: bool,
+    /// It seems to have asked for one after the handshake (TLS 1.3).
+    pub asked_later: bool,
+    /// A PROXY protocol header came before the ClientHello.
+    pub has_header: bool,
 }
 
 impl Sibling {
@@ -151,4 +185,6 @@ pub struct Leaf {
     pub key: String,
     /// Subject and issuer are the same name.
     pub is_self_issued: bool,
+    /// See [`Certificate::is_public`](crate::x509::Certificate::is_public).
+    pub is_public: bool,
 }

@@ -8,8 +8,10 @@ use foldhash::fast::FixedState;
 use crate::facts::{Confidence, FlowFacts, Leaf, Offer, Outcome, Sibling};
 use crate::limits;
 use crate::span::Role;
+use crate::tls::Start;
 use crate::tls::handshake::{ClientHello, Tail};
 use crate::tls::names::{self, CipherSuite, ProtocolVersion};
+use crate::upgrade::Plain;
 use crate::x509::Certificate;
 
 use super::recent::Recent;
@@ -48,8 +50,30 @@ impl Brief<'_> {
             server_leaf: self.server_leaf,
             client_leaf: self.client_leaf,
             requested: f.certificate_request.is_some() || is_asked(f),
+            asked_later: f.inferred.as_ref().is_some_and(|i| i.post_handshake.is_some()),
+            has_header: begins_with_header(f),
         })
     }
+}
+
+/// The client's first bytes are a header of the PROXY protocol.
+pub(super) fn begins_with_header(f: &FlowFacts) -> bool {
+    let client = f.of(Role::Client);
+    client.upgraded_from == Some(Plain::ProxyHeader)
+        || matches!(client.start, Some((Start::Not(Plain::ProxyHeader), _)))
+}
+
+/// Days by which a clock that was never set right differs from a capture's; what differs by more is no time.
+const PLAUSIBLE_DAYS: i64 = 30;
+
+/// By how many seconds the client's clock is ahead of the capture's, if the first four bytes of its random are a time
+/// (RFC 5246, section 7.4.1.2). Clients that know TLS 1.3 put no time there (RFC 8446, section 4.1.2).
+pub(super) fn clock_ahead(f: &FlowFacts) -> Option<i64> {
+    let h = f.client_hello.as_ref().filter(|h| !h.message.ssl2_format)?;
+    let old = f.highest_offered()?.rank()? < ProtocolVersion::TLS13.rank()?;
+    let told = u32::from_be_bytes(*h.message.random.first_chunk()?);
+    let ahead = i64::from(told).saturating_sub(h.mark.time.secs());
+    (old && ahead.abs() <= PLAUSIBLE_DAYS.saturating_mul(86_400)).then_some(ahead)
 }
 
 /// Without keys, by the sizes of its records: the server certainly asked for a client certificate (TLS 1.3).
@@ -145,6 +169,7 @@ pub(super) fn leaf(c: &Certificate) -> Leaf {
         not_after: c.not_after,
         key: cut(c.key.algorithm.name()),
         is_self_issued: c.is_self_issued,
+        is_public: c.is_public,
     }
 }
 

@@ -5,6 +5,7 @@
 //! forgotten is counted.
 
 mod brief;
+mod habits;
 mod lookups;
 mod moduli;
 mod recent;
@@ -15,13 +16,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::dns;
-use crate::facts::{FlowFacts, Leaf, Offer, Outcome, Sibling, Siblings};
+use crate::facts::{FlowFacts, Leaf, Offer, Outcome, Rare, Sibling, Siblings};
 use crate::flow::{Endpoint, Mark};
 use crate::limits;
 use crate::span::Role;
 use crate::tls::handshake::Tail;
 
 use brief::{Brief, same_offer};
+use habits::Habits;
 pub use lookups::{Lookup, Lookups};
 use moduli::Moduli;
 pub use moduli::SharedPrime;
@@ -59,6 +61,7 @@ pub struct Memory {
     sessions: Recent<Tail, Arc<Sibling>>,
     tickets: Recent<Tail, u64>,
     moduli: Moduli,
+    habits: Habits,
     causes: BTreeMap<&'static str, Cause>,
     lookups: Lookups,
     clock: Option<ClockJump>,
@@ -79,6 +82,7 @@ impl Default for Memory {
             sessions: Recent::new(limits::SIBLING_HELLOS),
             tickets: Recent::new(limits::SIBLING_HELLOS),
             moduli: Moduli::default(),
+            habits: Habits::default(),
             causes: BTreeMap::new(),
             lookups: Lookups::default(),
             clock: None,
@@ -89,9 +93,14 @@ impl Default for Memory {
 impl Memory {
     /// What flows that ended before say about this one.
     pub fn recall(&self, f: &FlowFacts) -> Siblings {
-        let Some(hello) = f.client_hello.as_ref().map(|h| &h.message) else { return Siblings::default() };
         let (client, server) = (f.end(Role::Client), f.end(Role::Server));
         let mut out = Siblings::default();
+        let known = self.servers.get(&server);
+        let mut rare = Rare { meshed: known.and_then(|s| s.meshed.clone()), ..Rare::default() };
+        let Some(hello) = f.client_hello.as_ref().map(|h| &h.message) else {
+            out.rare = boxed(rare);
+            return out;
+        };
         let mut is_new = true;
         if let Some(heard) = self.hellos.get(&hello.random).filter(|_| !hello.ssl2_format) {
             match relation(heard, f, client, server) {
@@ -104,7 +113,7 @@ impl Memory {
                 Relation::Unclear => {}
             }
         }
-        if let Some(s) = self.servers.get(&server) {
+        if let Some(s) = known {
             if !f.is_complete() {
                 let others = || s.accepted.iter().filter(|o| o.offer.as_ref().is_some_and(|o| !same_offer(o, hello)));
                 out.accepted = others().find(|o| o.name() == brief::name(hello)).or_else(|| others().next()).cloned();
@@ -112,6 +121,8 @@ impl Memory {
             out.unnamed.clone_from(&s.unnamed);
             out.requested.clone_from(&s.requested);
             out.client_accepted.clone_from(&s.client_accepted);
+            rare.with_header = s.with_header.clone().filter(|_| !s.without_header);
+            rare.asked_later.clone_from(&s.asked_later);
             let key = brief::ephemeral_key(f).filter(|_| is_new);
             out.key_reused = key.and_then(|k| s.keys.iter().find(|(t, _)| *t == k)).map(|(_, id)| *id);
         }
@@ -120,8 +131,11 @@ impl Memory {
         out.client_showed = self.clients.get(&client.ip).cloned();
         out.session = brief::session_offered(hello).and_then(|t| self.sessions.get(&t)).cloned();
         if is_new {
+            rare.same_clock = self.habits.same_clock(f);
+            rare.ech_configs = self.habits.ech_configs(f);
             out.ticket_used = hello.extensions.psk_ticket.and_then(|t| self.tickets.get(&t)).copied();
         }
+        out.rare = boxed(rare);
         out
     }
 
@@ -142,6 +156,7 @@ impl Memory {
         if sibling.client_leaf.is_some() {
             *self.clients.entry(sibling.client.ip, || sibling.clone()) = sibling.clone();
         }
+        self.habits.add(f);
         if let Some(cause) = cause {
             let c = self.causes.entry(cause).or_default();
             c.flows.add(sibling.id);
@@ -268,6 +283,20 @@ impl Memory {
         if s.server_leaf.is_some() && s.name().is_none() {
             server.unnamed = Some(s.clone());
         }
+        if s.version.is_some() {
+            if s.has_header {
+                server.with_header = Some(s.clone());
+            } else {
+                server.without_header = true;
+            }
+        }
+        if s.asked_later {
+            server.asked_later = Some(s.clone());
+        }
+        let offers_mesh = |o: &Arc<Offer>| o.alpn.iter().any(|p| is_of_mesh(p));
+        if s.outcome == Outcome::Established && s.offer.as_ref().is_some_and(offers_mesh) {
+            server.meshed = Some(s.clone());
+        }
         if s.requested {
             server.requested = Some(s.clone());
         }
@@ -344,6 +373,16 @@ impl Memory {
         }
         Some(leaf)
     }
+}
+
+/// Nothing where there is nothing.
+fn boxed(rare: Rare) -> Option<Box<Rare>> {
+    (rare != Rare::default()).then(|| Box::new(rare))
+}
+
+/// An application protocol of Istio's proxies: `istio`, `istio-peer-exchange`, `istio-http/1.1` …
+pub fn is_of_mesh(protocol: &[u8]) -> bool {
+    protocol == b"istio" || protocol.starts_with(b"istio-")
 }
 
 fn sorted<'a, K: Ord + ?Sized, V>(all: impl Iterator<Item = (&'a K, &'a V)>) -> Vec<(&'a K, &'a V)> {

@@ -97,6 +97,14 @@ pub struct Server {
     pub(super) requested: Option<Arc<Sibling>>,
     /// The latest flow in which it accepted a client's certificate.
     pub(super) client_accepted: Option<Arc<Sibling>>,
+    /// The latest flow that began with a PROXY protocol header and that it answered with a ServerHello.
+    pub(super) with_header: Option<Arc<Sibling>>,
+    /// It answered one that began without.
+    pub(super) without_header: bool,
+    /// The latest handshake that succeeded and in which a protocol of Istio's proxies was offered.
+    pub(super) meshed: Option<Arc<Sibling>>,
+    /// The latest flow in which it seems to have asked for a certificate after the handshake.
+    pub(super) asked_later: Option<Arc<Sibling>>,
     /// Its latest ephemeral public keys, and the flows that showed them.
     pub(super) keys: VecDeque<(Tail, u64)>,
 }

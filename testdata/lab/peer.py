@@ -1,4 +1,6 @@
 """Peers that no ready program plays: `python3 peer.py ROLE PORT [ARGUMENT…]`. Servers print ACCEPT when they listen."""
+import ctypes
+import ctypes.util
 import socket
 import ssl
 import struct
@@ -416,6 +418,21 @@ def same_hello_twice(port):
         plain.sendall(hello)
         read_some(plain)
         plain.close()
+
+
+def telling_time(port, *pauses):
+    """A client of TLS 1.2 that begins its random with the time, as OpenSSL did before 1.1.0 and does when it is told to;
+    one connection after each pause (in seconds)."""
+    library = ctypes.CDLL(ctypes.util.find_library("ssl"))
+    library.SSL_CTX_ctrl.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_void_p]
+    context = careless_context()
+    # CPython keeps the SSL_CTX behind the header of the object.
+    inside = ctypes.c_void_p.from_address(id(context) + object.__basicsize__).value
+    mode, send_client_hello_time = 33, 0x20
+    library.SSL_CTX_ctrl(inside, mode, send_client_hello_time, None)
+    for pause in pauses:
+        time.sleep(float(pause))
+        careless(port, context)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ const NOT_IN_CAPTURES: &[(&str, &str)] = &[
     ("selected-group-not-offered", "server_hello.rs"),
     ("session-id-echo-mismatch", "server_hello.rs"),
     ("ech-accepted", "offer.rs"),
+    ("ech-grease", "offer.rs"),
     ("pq-selected", "post_quantum.rs"),
     ("pq-not-offered", "post_quantum.rs"),
     ("hrr-loop", "retry.rs"),

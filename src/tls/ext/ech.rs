@@ -19,12 +19,12 @@ pub(super) fn encrypted_client_hello(r: &mut Reader<'_>, place: Place, out: &mut
             Ok(())
         }
         Place::EncryptedExtensions => opaque(r, "retry_configs", 2).map(drop),
-        _ => client(r),
+        _ => client(r, out),
     }
 }
 
 /// ECHClientHello.
-fn client(r: &mut Reader<'_>) -> Decoded<()> {
+fn client(r: &mut Reader<'_>, out: &mut Extensions) -> Decoded<()> {
     const OUTER: u8 = 0;
     const INNER: u8 = 1;
     let at = r.at();
@@ -56,6 +56,7 @@ fn client(r: &mut Reader<'_>) -> Decoded<()> {
             })?;
             let id = r.u8("config_id")?;
             r.meaning(|| id.to_string());
+            out.ech_config = Some(id);
             opaque(r, "enc", 2)?;
             opaque(r, "payload", 2).map(drop)
         }

@@ -174,6 +174,8 @@ pub struct Extensions {
     pub cookie: Option<usize>,
     /// `encrypted_client_hello` was there (outer or inner form).
     pub encrypted_client_hello: bool,
+    /// `config_id` of an outer `encrypted_client_hello` (RFC 9849, section 5).
+    pub ech_config: Option<u8>,
     /// `record_size_limit` (RFC 8449).
     pub record_size_limit: Option<u16>,
     /// `max_fragment_length` code (RFC 6066, section 4).

@@ -73,10 +73,10 @@ def nss(cert):
             f"-a tls-server.local -V tls1.3:tls1.3 -n {cert} 2>&1"]
 
 
-def nginx(*lines):
+def nginx(*lines, listen="ssl"):
     """nginx with TLS 1.3 and these further lines."""
     text = ("daemon off; error_log stderr info; pid nginx.pid; events {} http { access_log off; client_body_temp_path t1; "
-            "proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5; server { listen 127.0.0.1:{server} ssl; "
+            "proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4; scgi_temp_path t5; server { listen 127.0.0.1:{server} " + listen + "; "
             "ssl_protocols TLSv1.3; ssl_certificate chain.pem; ssl_certificate_key server.key; root .; " + " ".join(lines) + " } }")
     return ["sh", "-c", f"cat server.pem intermediate.pem > chain.pem; echo '{text}' > nginx.conf; "
             "(sleep 0.7; echo ACCEPT) & exec nginx -p $PWD/ -c nginx.conf 2>&1"]

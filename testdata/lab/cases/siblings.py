@@ -1,6 +1,9 @@
 """Several flows of one capture that say something about each other."""
+import time
+
 from .. import wire
-from ..case import MUTUAL, Case, client_cert, curl, peer, s_client, s_server
+from ..case import MUTUAL, Case, client_cert, curl, peer, s_client, s_client_typed, s_server
+from .client import nginx
 from .damaged import recorded, rewritten
 
 GET = "GET /hello.txt HTTP/1.0\r\n\r\n"
@@ -108,6 +111,28 @@ CERTIFICATES = [
 ]
 
 
+PASSED_BY = [
+    case("proxy-header-missing-13", "nginx expects a PROXY protocol header: one client sends it, the next one does not",
+         nginx(listen="ssl proxy_protocol"), [curl("--haproxy-protocol"), curl()],
+         [{"outcome": "established"}, FAILED | {"cause": "proxy-protocol-expected"}], programs=("nginx",), words=["broken header"]),
+    case("mesh-plaintext-12", "A client offers Istio's protocols, the next one speaks plain HTTP to the same port",
+         s_server("-tls1_2", "-alpn", "istio"), [ask("-tls1_2", "-alpn", "istio-peer-exchange,istio"), curl(scheme="http", root=None)],
+         [FULL, {"protocol": "none", "cause": "istio-plaintext-in-strict"}], words=["ALPN protocol: istio", "Empty reply from server"],
+         note="OpenSSL stands for the sidecar: it closes without an answer as Envoy does in mode STRICT."),
+    case("asked-later-13", "TLS 1.3: the server asks one client for a certificate after the handshake, the next one does not offer that",
+         ["sh", "-c", "(sleep 1; echo c; sleep 3) | " + " ".join(s_server("-tls1_3", "-CAfile", "client-ca.pem", serve=False))],
+         [s_client_typed("sleep 2; echo Q", "-tls1_3", "-enable_pha", "-cert", "client.pem", "-key", "client.key"),
+          s_client_typed("echo hello; sleep 0.3; echo Q", "-tls1_3")],
+         [{"outcome": "established"}, {"outcome": "established", "findings": ["post-handshake-auth-impossible"]}]),
+    case("clock-skew-12", "A client whose clock is two hours ahead of the capture's, three times within six seconds",
+         s_server("-tls1_2"), peer("telling-time", "0", "3", "3"), [FULL, FULL, FULL | {"findings": ["clock-skew-client"]}],
+         start=time.time_ns() - 2 * 3600 * 10**9, note="Begins two hours before it was made, since the client tells the real time."),
+    case("two-issuers-12", "One server shows two clients a certificate with the policy of public CAs, a third one in between another one",
+         turns("server-public", "server-renewed", "server-public"), [ask("-tls1_2")] * 3, [FULL] * 3,
+         ["inspection-proxy-suspected", "cert-differs-per-backend"], ends=[{"client": one} for one in OTHERS]),
+]
+
+
 def both_sides():
     """The connection once more as a translator's other side shows it: another client address and port, half a millisecond later."""
     packets = recorded("good/mtls-ec-12")
@@ -131,4 +156,4 @@ DERIVED = [
          build=lambda: (clock_set_back(), ["derived from good/mtls-ec-12.pcapng: the second half is five seconds older"])),
 ]
 
-CASES = [*OFFERS, *SESSIONS, *REPEATED, *CERTIFICATES, *DERIVED]
+CASES = [*OFFERS, *SESSIONS, *REPEATED, *CERTIFICATES, *PASSED_BY, *DERIVED]
