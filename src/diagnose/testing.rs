@@ -43,7 +43,6 @@ pub(super) fn hello() -> FlowFacts {
         signature_schemes: vec![0x0403, 0x0804, 0x0401],
         extended_master_secret: true,
         renegotiation_info: Some(0),
-        present: true,
         ..Extensions::default()
     };
     let message = ClientHello {

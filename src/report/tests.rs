@@ -45,7 +45,6 @@ pub(super) fn with_client_hello() -> FlowFacts {
     f.tcp.bytes = crate::span::Pair::new(517, 0);
     let extensions = Extensions {
         types: vec![0x4a4a, 0, 10, 13, 16, 43, 51],
-        present: true,
         server_name: Some(vec![Box::from(&b"example.org"[..])]),
         alpn: vec![Box::from(&b"h2"[..]), Box::from(&b"a\x1b\xff"[..])],
         supported_versions: vec![0x0304, 0x0303],
@@ -81,7 +80,6 @@ fn with_server_flight() -> FlowFacts {
     f.sides[Side::B].start = Some((Start::Tls, mark(6, 5)));
     let extensions = Extensions {
         types: vec![0xff01, 16],
-        present: true,
         alpn: vec![Box::from(&b"h2"[..])],
         renegotiation_info: Some(0),
         ..Extensions::default()
@@ -356,7 +354,6 @@ fn tls13(psk: Option<u16>) -> FlowFacts {
     f.sides[Side::B].start = Some((Start::Tls, mark(6, 5)));
     let extensions = Extensions {
         types: vec![43, 51],
-        present: true,
         supported_versions: vec![0x0304],
         key_shares: vec![0x11ec],
         psk,

@@ -100,7 +100,6 @@ pub(super) fn extensions(r: &mut Reader<'_>, place: Place, out: &mut Extensions,
         return Ok(());
     }
     let v = vector_or_rest(r, "extensions", 2, notes)?;
-    out.present = true;
     r.meaning(|| count_text(ext::count(v.rest())));
     within(v, "extensions", notes, |v, _| ext::read(v, place, out));
     r.end("extensions")

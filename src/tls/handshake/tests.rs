@@ -166,8 +166,8 @@ fn cut_messages_are_named_and_never_worse() {
             // ClientHello and ServerHello may end before the extension block.
             let is_whole = d.error.is_none();
             let may_end = match d.message {
-                Handshake::ClientHello(h) => !h.extensions.present && !h.compression_methods.is_empty(),
-                Handshake::ServerHello(h) => !h.extensions.present,
+                Handshake::ClientHello(h) => h.extensions.types.is_empty() && !h.compression_methods.is_empty(),
+                Handshake::ServerHello(h) => h.extensions.types.is_empty(),
                 _ => false,
             };
             assert!(!is_whole || may_end, "{} cut at {n}", HandshakeType(m[0]));
@@ -394,7 +394,7 @@ ClientHello 0..67 67 bytes
 /// TLS 1.3 Certificate and CertificateRequest come back empty; EncryptedExtensions is an error.
 fn oracle(block: &[u8]) -> Extensions {
     use tls_parser::TlsExtension as T;
-    let mut out = Extensions { present: true, ..Extensions::default() };
+    let mut out = Extensions::default();
     let (rest, list) = tls_parser::parse_tls_client_hello_extensions(block).unwrap();
     assert!(rest.is_empty());
     for e in list {

@@ -120,8 +120,6 @@ impl ServerHello {
 pub struct Extensions {
     /// Types in wire order.
     pub types: Vec<u16>,
-    /// An extension block was there (it may be empty).
-    pub present: bool,
     /// Extensions that did not decode, capped.
     pub malformed: Vec<(ExtensionType, DecodeError)>,
     /// An extension type that stands there twice (the first such).
