@@ -18,33 +18,37 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From now on INT, TERM, HUP and TSTP are remembered. A second one of the first three ends the program at once.
+    /// From now on INT, TERM and HUP are remembered; a second one ends the program at once. TSTP stops it as it stops any.
     ///
     /// # Errors
     /// When the system refuses.
     pub fn register() -> io::Result<Self> {
-        let signals = Self::register_gently()?;
+        let signals = Self::remember()?;
         for s in ENDING {
             signal_hook::flag::register(s, signals.again.clone())?;
         }
         Ok(signals)
     }
 
-    /// The same, but a second one ends the program only after [`Signals::arm`]: for who has to put something in order at the
-    /// first.
+    /// For who has to put a terminal in order at the first: a second one ends the program only after [`Signals::arm`], and
+    /// TSTP is remembered too.
     ///
     /// # Errors
     /// When the system refuses.
     pub fn register_gently() -> io::Result<Self> {
+        let signals = Self::remember()?;
+        signal_hook::flag::register(SIGTSTP, signals.stop.clone())?;
+        Ok(signals)
+    }
+
+    fn remember() -> io::Result<Self> {
         let end = Arc::new(AtomicUsize::new(0));
         let again = Arc::new(AtomicBool::new(false));
         for s in ENDING {
             signal_hook::flag::register_conditional_shutdown(s, 128i32.saturating_add(s), again.clone())?;
             signal_hook::flag::register_usize(s, end.clone(), usize::try_from(s).unwrap_or(1))?;
         }
-        let stop = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGTSTP, stop.clone())?;
-        Ok(Self { end, again, stop })
+        Ok(Self { end, again, stop: Arc::default() })
     }
 
     /// From now on the next signal ends the program at once.
@@ -63,5 +67,14 @@ impl Signals {
     /// The program was asked to stop for a while, from outside.
     pub fn suspended(&self) -> bool {
         self.stop.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// INT, TERM and HUP end nothing from now on: for a process that ends with the one that started it, and is reached by what a
+/// terminal sends to both.
+pub fn leave_to_others() {
+    #[cfg(unix)]
+    for s in ENDING {
+        let _ = signal_hook::flag::register(s, Arc::default());
     }
 }

@@ -17,10 +17,7 @@ const LONGEST: u32 = 1 << 30;
 /// Gives the exit code.
 pub fn serve(arguments: &[OsString]) -> u8 {
     // It ends with its master, however that one is ended.
-    #[cfg(unix)]
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        let _ = signal_hook::flag::register(signal, std::sync::Arc::default());
-    }
+    crate::signals::leave_to_others();
     let Some(job) = Job::parse(arguments) else {
         tell("the arguments are not understood");
         return 2;

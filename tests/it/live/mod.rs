@@ -3,6 +3,7 @@
 
 mod net;
 mod run;
+mod signals;
 mod terminal;
 mod write;
 
