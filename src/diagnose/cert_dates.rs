@@ -95,6 +95,7 @@ fn expired(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the server: renew the certificate and reload the server, so that it serves the new one.";
     Some(judged(f, Role::Server, Fault::Expired, on_cert(f, Hit::new(detail, remedy))))
 }
+
 fn not_yet_valid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = own(f)?;
     let Validity::NotYetValid { until } = c.validity_at(f.judged_at()) else { return None };
@@ -103,6 +104,7 @@ fn not_yet_valid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "Check the clocks of the client and of the machine that captured; if they are right, issue the certificate again (the CA's clock ran ahead) or wait.";
     Some(judged(f, Role::Server, Fault::NotYetValid, on_cert(f, Hit::new(detail, remedy))))
 }
+
 fn clock_skew(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     called_expired(f).or_else(|| told_time(f))
 }
@@ -173,6 +175,7 @@ fn called_expired(f: &FlowFacts) -> Option<Hit> {
     let remedy = "On the client: check the clock (date -u, NTP) and whether a root or cross-signed intermediate in its trust store has expired.";
     Some(on_cert(f, Hit::new(detail, remedy)).at(r.mark).blame(Blame::Client).likely())
 }
+
 fn expiring(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     let c = own(f)?;
     if c.validity_at(f.judged_at()) != Validity::Valid {

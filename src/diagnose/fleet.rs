@@ -86,6 +86,7 @@ pub(super) const RULES: &[Rule] = &[
 pub(super) fn shown_name(name: &[u8]) -> String {
     format!("\"{}\"", text::escape_bytes(name))
 }
+
 /// Pairs of certificates, with the same kind of key, that were shown for one name.
 fn pairs(n: &Name) -> impl Iterator<Item = (&Shown, &Shown)> {
     let all = || n.shown.iter().enumerate();
@@ -93,6 +94,7 @@ fn pairs(n: &Name) -> impl Iterator<Item = (&Shown, &Shown)> {
         .flat_map(move |(i, a)| n.shown.iter().skip(i).skip(1).map(move |b| (a, b)))
         .filter(|(a, b)| a.leaf.sha256 != b.leaf.sha256 && a.leaf.key == b.leaf.key)
 }
+
 fn changed(m: &Memory, _: &Policy) -> Vec<Hit> {
     let mut out = Vec::new();
     for (name, n) in m.names() {
@@ -113,6 +115,7 @@ fn changed(m: &Memory, _: &Policy) -> Vec<Hit> {
     }
     out
 }
+
 fn per_backend(m: &Memory, _: &Policy) -> Vec<Hit> {
     let mut out = Vec::new();
     for (name, n) in m.names() {
@@ -136,9 +139,11 @@ fn per_backend(m: &Memory, _: &Policy) -> Vec<Hit> {
     }
     out
 }
+
 fn is_expired(s: &Shown) -> bool {
     s.leaf.not_after.is_some_and(|end| end < s.when.secs())
 }
+
 fn expired_backend(m: &Memory, _: &Policy) -> Vec<Hit> {
     let mut out = Vec::new();
     for (name, n) in m.names() {
@@ -164,6 +169,7 @@ fn expired_backend(m: &Memory, _: &Policy) -> Vec<Hit> {
     }
     out
 }
+
 fn shared(m: &Memory, _: &Policy) -> Vec<Hit> {
     let many = m.certificates().into_iter().filter(|k| k.clients.values.len() >= SHARED);
     let hit = |k: &crate::siblings::Known| {
@@ -180,6 +186,7 @@ fn shared(m: &Memory, _: &Policy) -> Vec<Hit> {
     };
     many.map(hit).collect()
 }
+
 fn same_serial(m: &Memory, _: &Policy) -> Vec<Hit> {
     let mut out = Vec::new();
     for k in m.certificates() {

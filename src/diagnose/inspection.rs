@@ -80,6 +80,7 @@ fn inspector(l: &Leaf) -> Option<&'static str> {
     let issuer = l.issuer.to_ascii_lowercase();
     INSPECTORS.iter().copied().find(|v| issuer.contains(&v.to_ascii_lowercase()))
 }
+
 fn inspected(m: &Memory, _: &Policy) -> Vec<Hit> {
     let mut out = Vec::new();
     for (name, n) in m.names() {
@@ -109,6 +110,7 @@ fn inspected(m: &Memory, _: &Policy) -> Vec<Hit> {
     }
     out
 }
+
 /// Two clients called one server by one name and were shown certificates of a public and of a private CA in turns.
 fn two_issuers(name: &[u8], n: &Name) -> Option<Hit> {
     let all = || n.shown.iter();
@@ -149,6 +151,7 @@ const REFUSES: &[&str] = &[
     "certificate-unknown",
     "client-closes-after-finished-no-data",
 ];
+
 fn pinned(m: &Memory, _: &Policy) -> Vec<Hit> {
     let mut out = Vec::new();
     for ((client, server), p) in m.pairs() {

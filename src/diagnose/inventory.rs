@@ -79,6 +79,7 @@ fn table(rows: &[String]) -> String {
     let shown = rows.iter().take(ROWS).map(String::as_str).collect::<Vec<_>>().join("; ");
     if more == 0 { format!("{shown}.") } else { format!("{shown}; and {more} more.") }
 }
+
 fn expiry(m: &Memory, policy: &Policy) -> Vec<Hit> {
     let soon = policy.expiring_days.saturating_mul(DAY);
     let mut ending: Vec<_> = m
@@ -105,6 +106,7 @@ fn expiry(m: &Memory, policy: &Policy) -> Vec<Hit> {
         Hit::new(table(&rows), "Renew them.").title(format!("{} certificates have expired or soon will", rows.len()));
     vec![hit.blame(Blame::Nobody).of(ending.iter().filter_map(|(_, k)| k.flows.ids.first().copied()))]
 }
+
 fn weak(m: &Memory, _: &Policy) -> Vec<Hit> {
     let weak: Vec<_> = m.servers().into_iter().filter_map(|(at, s)| Some((at, s, s.weakest.as_ref()?))).collect();
     if weak.len() < INVENTORY {
@@ -123,6 +125,7 @@ fn weak(m: &Memory, _: &Policy) -> Vec<Hit> {
     let remedy = "On these servers: enable TLS 1.2 and 1.3 with AEAD suites, disable the rest.";
     vec![Hit::new(table(&rows), remedy).title(title).blame(Blame::Nobody).of(flows)]
 }
+
 fn clock(m: &Memory, _: &Policy) -> Vec<Hit> {
     let hit = |c: crate::siblings::ClockJump| {
         let more = c.count.saturating_sub(1);
@@ -135,6 +138,7 @@ fn clock(m: &Memory, _: &Policy) -> Vec<Hit> {
     };
     m.clock().map(hit).into_iter().collect()
 }
+
 fn forgotten(m: &Memory, _: &Policy) -> Vec<Hit> {
     let n = m.forgotten();
     if n == 0 {

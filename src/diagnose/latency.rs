@@ -149,17 +149,20 @@ pub(super) fn server_path(f: &FlowFacts) -> u64 {
     let opened = f.tcp.opener().and_then(|o| f.tcp.syn[o].zip(f.tcp.syn_ack[o.other()]));
     opened.filter(|(s, a)| s.count == 1 && a.count == 1).map_or(0, |(s, a)| a.first.time.us_since(s.first.time))
 }
+
 /// The same to the client.
 pub(super) fn client_path(f: &FlowFacts) -> u64 {
     let answer = f.tcp.opener().and_then(|o| f.tcp.syn_ack[o.other()]).filter(|a| a.count == 1);
     answer.zip(f.tcp.opened_at).map_or(0, |(a, m)| m.time.us_since(a.first.time))
 }
+
 /// Time between two steps beyond what the path takes, when it is long and no lost packet explains it.
 fn thought(f: &FlowFacts, from: Mark, to: Mark, path: u64) -> Option<u64> {
     let lost = f.pace.iter().any(|p| p.resent.is_some());
     let us = to.time.us_since(from.time).saturating_sub(path);
     (!lost && us >= SLOW_US && from.frame <= to.frame && f.client_hellos == 1).then_some(us)
 }
+
 fn slow_connect(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let opener = f.tcp.opener()?;
     let (syn, answer) = (f.tcp.syn[opener]?, f.tcp.syn_ack[opener.other()]?);
@@ -175,6 +178,7 @@ fn slow_connect(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "Look for loss on the path, and for a full queue of new connections on the server (ss -ltn).";
     Some(Hit::new(detail, remedy).at(syn.first).at(answer.first).blame(Blame::Network))
 }
+
 fn slow_hello(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hello = f.client_hello.as_ref()?.mark;
     let answer = f.server_hello.as_ref()?.mark;
@@ -184,6 +188,7 @@ fn slow_hello(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the server: look at its load at that time and at what it asks others before it answers.";
     Some(Hit::new(detail, remedy).at(hello).at(answer).blame(Blame::Server))
 }
+
 /// The end of the server's flight.
 pub(super) fn flight_end(f: &FlowFacts) -> Option<Mark> {
     if !f.is_tls13() {
@@ -193,6 +198,7 @@ pub(super) fn flight_end(f: &FlowFacts) -> Option<Mark> {
     let before = f.shapes.iter().filter(|s| s.side == server && s.mark.frame < answer.frame);
     before.map(|s| s.mark).max_by_key(|m| m.frame)
 }
+
 /// The client's first message after the ServerHello.
 fn client_answer(f: &FlowFacts) -> Option<Mark> {
     let hello = f.server_hello.as_ref()?.mark;
@@ -203,6 +209,7 @@ fn client_answer(f: &FlowFacts) -> Option<Mark> {
     let sent = c.certificates.as_ref().map(|x| x.mark);
     [sent, f.client_key_exchange, ccs, c.protected, alert].into_iter().flatten().min_by_key(|m| m.frame)
 }
+
 fn slow_flight(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hello = f.server_hello.as_ref()?.mark;
     let end = flight_end(f)?;
@@ -211,6 +218,7 @@ fn slow_flight(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the server: measure its signature (HSM, key server), and what it fetches meanwhile (OCSP).";
     Some(Hit::new(detail, remedy).at(hello).at(end).blame(Blame::Server).likely())
 }
+
 fn large_flight(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let server = f.side(Role::Server);
     let hello = f.server_hello.as_ref()?.mark;
@@ -232,6 +240,7 @@ fn large_flight(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the server: send fewer and smaller certificates, and a shorter list of CAs.";
     Some(Hit::new(detail, remedy).at(hello).at(end).blame(Blame::Server))
 }
+
 fn slow_client(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (end, answer) = (flight_end(f)?, client_answer(f)?);
     let us = thought(f, end, answer, client_path(f))?;
@@ -244,6 +253,7 @@ fn slow_client(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the client: look at its revocation checks (OCSP, CRL), its key store and DNS.";
     Some(Hit::new(detail, remedy).at(end).at(answer).blame(Blame::Client))
 }
+
 fn slow_finished(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     // In a resumed session the server finishes first.
     if f.is_tls13() || f.resumed() != Some(false) {
@@ -255,6 +265,7 @@ fn slow_finished(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the server: look at its checks of client certificates (OCSP, CRL, LDAP) and at its load.";
     Some(Hit::new(detail, remedy).at(client).at(server).blame(Blame::Server))
 }
+
 fn slow_answer(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     if f.is_tls13() || f.outcome() != Outcome::Established {
         return None;
@@ -267,6 +278,7 @@ fn slow_answer(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let detail = format!("The server's first data came {} after the client's.", words::duration(us));
     Some(Hit::new(detail, "Look at the application behind TLS.").at(asked).at(answered).blame(Blame::Server))
 }
+
 fn retry_trip(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let retry = f.hello_retry.as_ref()?.mark;
     let first = f.client_hello.as_ref()?.mark;

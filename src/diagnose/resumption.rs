@@ -76,6 +76,7 @@ fn ticket_reused(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the client: use each ticket once.";
     Some(Hit::new(detail, remedy).at_any(hello_mark(f)).blame(Blame::Client).of([id, f.id]))
 }
+
 fn resumption_rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let sh = f.server_hello.as_ref()?;
     if !f.offers_resumption() || f.resumed() != Some(false) || f.outcome() != Outcome::Established {
@@ -91,6 +92,7 @@ fn resumption_rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         "If it happens often: share the ticket keys (or the session cache) between all servers behind this address.";
     Some(Hit::new(detail, remedy).at_any(hello_mark(f)).at(sh.mark).blame(Blame::Server))
 }
+
 fn resumed_changed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let sh = f.server_hello.as_ref().filter(|_| f.resumed() == Some(true) && !f.is_tls13())?;
     let o = f.siblings.session.as_ref()?;
@@ -103,6 +105,7 @@ fn resumed_changed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "Give all servers that share ticket keys the same versions and cipher suites.";
     Some(Hit::new(detail, remedy).at_any(hello_mark(f)).at(sh.mark).blame(Blame::Server).of([o.id, f.id]))
 }
+
 fn resumed_mutual(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let sh = f.server_hello.as_ref().filter(|_| f.resumed() == Some(true) && f.outcome() == Outcome::Established)?;
     let o = f.siblings.requested.as_ref().filter(|o| o.name() == f.server_name())?;

@@ -120,18 +120,22 @@ pub(super) const RULES: &[Rule] = &[
 pub(super) fn chain(f: &FlowFacts) -> Option<&[Arc<Certificate>]> {
     f.of(Role::Server).certificates.as_ref().map(|c| c.chain.as_slice()).filter(|c| !c.is_empty())
 }
+
 /// The server's own certificate.
 pub(super) fn own(f: &FlowFacts) -> Option<&Certificate> {
     f.of(Role::Server).certificates.as_ref()?.leaf()
 }
+
 /// How the server's certificates relate; `None` when there is none in clear.
 pub(super) fn relations(f: &FlowFacts) -> Option<&Chain> {
     f.of(Role::Server).certificates.as_ref().filter(|c| !c.chain.is_empty()).map(ChainFact::relations)
 }
+
 /// A hit with the frame of the server's certificates.
 pub(super) fn on_cert(f: &FlowFacts, hit: Hit) -> Hit {
     hit.at_any(f.of(Role::Server).certificates.as_ref().map(|c| c.mark)).blame(Blame::Server)
 }
+
 /// The server name, for a command that somebody may paste into a shell: a host name or a placeholder, nothing else.
 pub(super) fn host(f: &FlowFacts) -> String {
     let plain = |n: &&[u8]| {
@@ -139,12 +143,14 @@ pub(super) fn host(f: &FlowFacts) -> String {
     };
     f.server_name().filter(plain).map_or_else(|| "NAME".to_owned(), |n| text::escape_bytes(n).into_owned())
 }
+
 /// What the given trust anchors say of the server's chain; `None` without anchors or chain.
 fn anchored(f: &FlowFacts, policy: &Policy) -> Option<(Trusted, Arc<Trust>)> {
     let sent = f.of(Role::Server).certificates.as_ref().filter(|c| !c.chain.is_empty())?;
     let trust = policy.trust.clone()?;
     Some((trust.judge(&sent.chain, sent.relations(), Role::Server, f.judged_at()), trust))
 }
+
 /// The chain leads to none of the given anchors: the reason of a refusal that names none, else a remark.
 fn unanchored(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     let (trust, certs) = (policy.trust.as_ref()?, chain(f)?);
@@ -164,6 +170,7 @@ fn unanchored(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
         .title("The server's certificate is of no CA among the given trust anchors");
     Some(judged(f, Role::Server, Fault::Untrusted, hit))
 }
+
 fn unknown_ca(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     let Some(r) = of_server(f).filter(|r| r.alert == Some(AlertDescription::UNKNOWN_CA)) else {
         return unanchored(f, policy);
@@ -222,6 +229,7 @@ fn unknown_ca(f: &FlowFacts, policy: &Policy) -> Option<Hit> {
     let hit = on_cert(f, Hit::new(detail + &compared, remedy).at(r.mark)).blame(blame);
     Some(if faulty { hit.possible().severity(Severity::Warning) } else { hit })
 }
+
 fn self_signed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = own(f)?;
     if !relations(f)?.self_signed {
@@ -231,6 +239,7 @@ fn self_signed(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the server: use a certificate issued by a CA that the clients trust. For a test, give this very certificate to the client as a trust anchor (curl --cacert server.pem).";
     Some(judged(f, Role::Server, Fault::Untrusted, on_cert(f, Hit::new(detail, remedy))))
 }
+
 /// How the certificate matches what the client called; the second value says what that was.
 fn name_match(f: &FlowFacts) -> Option<(NameMatch, String, bool)> {
     let c = own(f)?;
@@ -246,6 +255,7 @@ fn name_match(f: &FlowFacts) -> Option<(NameMatch, String, bool)> {
         }
     }
 }
+
 fn hostname(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let (how, called, by_name) = name_match(f)?;
     let c = own(f)?;
@@ -276,6 +286,7 @@ fn hostname(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hit = if left_unsatisfied(f).is_some() && !hit.beside { hit.likely() } else { hit };
     Some(if by_name || hit.beside { hit } else { hit.sure(Confidence::Likely) })
 }
+
 fn cn_only(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = own(f)?;
     if c.has_host_san() || c.common_names.is_empty() || !c.problems.is_empty() {
@@ -293,6 +304,7 @@ fn cn_only(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the server: issue the certificate again with subjectAltName (openssl req … -addext subjectAltName=DNS:NAME; for the CA -copy_extensions copy).";
     Some(judged(f, Role::Server, Fault::Name, on_cert(f, Hit::new(detail, remedy))))
 }
+
 fn wrong_eku(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = own(f)?;
     if c.allows("serverAuth") {
@@ -303,6 +315,7 @@ fn wrong_eku(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the server: use a certificate with extendedKeyUsage = serverAuth (with clientAuth too, when the same certificate is used as a client).";
     Some(judged(f, Role::Server, Fault::Purpose, on_cert(f, Hit::new(detail, remedy))))
 }
+
 fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let r = of_server(f).filter(|r| r.alert.is_none() && left_unsatisfied(f).is_none())?;
     // Without keys, TLS 1.3 needs the whole server flight to say so; a CertificateRequest offers another reason.

@@ -162,6 +162,7 @@ const ABOUT_THE_OFFER: &[&str] = &[
     "alpn-mismatch",
     "unrecognized-name",
 ];
+
 /// Says at the cause what the same server accepted of others.
 pub(super) fn add_evidence(f: &FlowFacts, d: &mut Diagnosis) {
     let Some(cause) = d.cause else { return };
@@ -178,6 +179,7 @@ pub(super) fn add_evidence(f: &FlowFacts, d: &mut Diagnosis) {
         finding.detail.push_str(&more);
     }
 }
+
 /// The client certificate that this server accepted before, where it is another one.
 fn accepted_client(f: &FlowFacts) -> Option<String> {
     let o = f.siblings.client_accepted.as_ref()?;
@@ -188,9 +190,11 @@ fn accepted_client(f: &FlowFacts) -> Option<String> {
     }
     Some(format!("The same server accepted, in {}, the certificate {}.", flow(o), differences::leaf(leaf)))
 }
+
 pub(super) fn hello_mark(f: &FlowFacts) -> Option<crate::flow::Mark> {
     f.client_hello.as_ref().map(|h| h.mark)
 }
+
 fn twin(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let o = f.siblings.twin.as_ref()?;
     let detail = format!(
@@ -204,12 +208,14 @@ fn twin(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hit = Hit::new(detail, "").at_any(hello_mark(f)).blame(Blame::Nobody).of([o.id, f.id]);
     Some(if o.version.is_some() && f.server_hello.is_some() { hit } else { hit.possible() })
 }
+
 fn random_reused(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let o = f.siblings.random_reused.as_ref()?;
     let detail = format!("The random of this ClientHello is that of {} too.", flow(o));
     let remedy = "On the client: find out why its random numbers repeat (a snapshot, no entropy at boot, a fixed hello) and replace keys made there.";
     Some(Hit::new(detail, remedy).at_any(hello_mark(f)).blame(Blame::Client).of([o.id, f.id]))
 }
+
 fn fallback(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let o = f.siblings.before.as_ref().filter(|o| o.hello_refused)?;
     let offer = o.offer.as_ref()?;
@@ -229,6 +235,7 @@ fn fallback(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the client: switch the fallback to older versions off, and mend what made the first attempt fail.";
     Some(Hit::new(detail, remedy).at(hello.mark).blame(Blame::Client).likely().of([o.id, f.id]))
 }
+
 fn key_reuse(f: &FlowFacts, is_dh: bool) -> Option<Hit> {
     let id = f.siblings.key_reused?;
     let finite = f.server_key_exchange.is_some_and(|(_, k)| k.dh_bits.is_some());
@@ -240,12 +247,15 @@ fn key_reuse(f: &FlowFacts, is_dh: bool) -> Option<Hit> {
     let remedy = "On the server: make a new key for each handshake.";
     Some(Hit::new(detail, remedy).at(mark).blame(Blame::Server).of([id, f.id]))
 }
+
 fn dh_reuse(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     key_reuse(f, true)
 }
+
 fn ecdh_reuse(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     key_reuse(f, false)
 }
+
 fn default_certificate(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let name = crate::text::escape_bytes(f.server_name()?).into_owned();
     let chain = f.of(Role::Server).certificates.as_ref()?;
@@ -263,6 +273,7 @@ fn default_certificate(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         format!("On the server: add a virtual host and certificate for \"{name}\"; or correct the name at the client.");
     Some(Hit::new(detail, remedy).at_any(hello_mark(f)).at(chain.mark).blame(Blame::Server).likely().of([o.id, f.id]))
 }
+
 fn filtered(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let Seen::Yes(sent) = f.certificates(Role::Client) else { return None };
     let asked = f.certificate_request.as_ref()?;
@@ -290,6 +301,7 @@ fn filtered(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         None => hit.severity(Severity::Info).blame(Blame::Nobody).beside(),
     })
 }
+
 fn known_by_length(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let leaf = f.siblings.client_leaf.as_ref()?;
     let flight = f.inferred.as_ref()?.flight?;
@@ -301,6 +313,7 @@ fn known_by_length(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     );
     Some(Hit::new(detail, "").at(flight).blame(Blame::Nobody).likely())
 }
+
 fn same_certificate(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let [client, server] = [Role::Client, Role::Server].map(|r| f.of(r).certificates.as_ref());
     let (client, server) = (client?, server?);

@@ -91,11 +91,13 @@ fn message_at(f: &FlowFacts, role: Role, mark: Mark) -> Option<HandshakeType> {
     let late = named().find(|(m, _)| m.mark.frame == mark.frame || m.frames.contains(&mark.frame));
     late.or_else(|| named().rfind(|(m, _)| m.mark.frame < mark.frame)).map(|(_, kind)| kind)
 }
+
 /// The longer pause of the two sides, of those that `of` gives.
 fn pause(f: &FlowFacts, of: impl Fn(&crate::flow::Pace) -> Option<Pause>) -> Option<(Role, Pause)> {
     let each = [Role::Client, Role::Server].into_iter().filter_map(|r| Some((r, of(&f.pace[f.side(r)])?)));
     each.max_by_key(|(_, p)| p.us)
 }
+
 fn stall(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     f.client_hello.as_ref()?;
     let (role, p) = pause(f, |p| p.resent)?;
@@ -113,6 +115,7 @@ fn stall(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = "On the network: look for loss between the two (mtr, interface counters, policers).";
     Some(Hit::new(detail, remedy).at(p.mark).blame(Blame::Network))
 }
+
 fn black_hole(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let server = f.side(Role::Server);
     let remedy = "On the path: let ICMP \"fragmentation needed\" pass, or clamp the MSS to the path's MTU; lower the MTU of the server's interface to try.";
@@ -153,6 +156,7 @@ fn black_hole(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     hit.frames.push(gap.frame);
     Some(hit)
 }
+
 fn zero_window(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let hello = f.client_hello.as_ref()?.mark;
     let each = [Role::Client, Role::Server].into_iter().filter_map(|r| Some((r, f.pace[f.side(r)].zero_window?)));
@@ -166,6 +170,7 @@ fn zero_window(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let remedy = format!("On the {role}: look at why its program does not read (threads, buffers, load).");
     Some(Hit::new(detail, remedy).at(mark).blame(Blame::from(role)))
 }
+
 fn nagle(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     f.client_hello.as_ref()?;
     let (role, p) = pause(f, |p| p.held)?;
