@@ -217,6 +217,9 @@ pub const SIBLING_NAMES: usize = 4096;
 /// RSA moduli of one capture that are compared with each other: some 40 ms of work for each 100 of them.
 pub const SIBLING_MODULI: usize = 256;
 
+/// Handshakes whose client did not answer at once, and connections to port 80, kept to be set side by side.
+pub const SIBLING_FETCHES: usize = 1024;
+
 /// Hello randoms, and sessions, known again: a few hundred bytes each.
 pub const SIBLING_HELLOS: usize = 8192;
 

@@ -459,6 +459,7 @@ impl Analyzer {
     fn report(&mut self, mut facts: FlowFacts) {
         self.redact(&mut facts);
         facts.siblings = self.memory.recall(&facts);
+        self.memory.passed(&facts);
         let id = facts.id;
         let Some(r) = report(facts, &self.options.policy) else { return self.in_silence(id) };
         self.memory.remember(&r.facts, r.diagnosis.outcome, r.diagnosis.cause);

@@ -194,20 +194,9 @@ pub(super) fn flight_end(f: &FlowFacts) -> Option<Mark> {
     if !f.is_tls13() {
         return f.server_hello_done;
     }
-    let (server, answer) = (f.side(Role::Server), client_answer(f)?);
+    let (server, answer) = (f.side(Role::Server), f.client_answer()?);
     let before = f.shapes.iter().filter(|s| s.side == server && s.mark.frame < answer.frame);
     before.map(|s| s.mark).max_by_key(|m| m.frame)
-}
-
-/// The client's first message after the ServerHello.
-fn client_answer(f: &FlowFacts) -> Option<Mark> {
-    let hello = f.server_hello.as_ref()?.mark;
-    let c = f.of(Role::Client);
-    let alert = f.alerts_of(Role::Client).map(|(_, _, m)| m).find(|m| m.frame > hello.frame);
-    // A change_cipher_spec of TLS 1.3 is sent for the sake of old devices, at any time.
-    let ccs = if f.is_tls13() { None } else { c.ccs };
-    let sent = c.certificates.as_ref().map(|x| x.mark);
-    [sent, f.client_key_exchange, ccs, c.protected, alert].into_iter().flatten().min_by_key(|m| m.frame)
 }
 
 fn slow_flight(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -242,7 +231,7 @@ fn large_flight(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 }
 
 fn slow_client(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let (end, answer) = (flight_end(f)?, client_answer(f)?);
+    let (end, answer) = (flight_end(f)?, f.client_answer()?);
     let us = thought(f, end, answer, client_path(f))?;
     let asked = if f.certificate_request.is_some() {
         " The server had asked for a certificate: a person may have chosen one or typed a PIN."

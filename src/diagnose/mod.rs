@@ -57,6 +57,7 @@ mod server_hello;
 mod sibling;
 mod signatures;
 mod stalls;
+mod status_check;
 #[cfg(test)]
 mod testing;
 mod transport;
@@ -423,6 +424,7 @@ const FAMILIES: &[&[Rule]] = &[
     chain_list::RULES,
     chain_ca::RULES,
     revocation::RULES,
+    status_check::RULES,
     client_auth::RULES,
     client_cert::RULES,
     ca_list::RULES,

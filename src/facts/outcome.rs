@@ -300,4 +300,15 @@ impl FlowFacts {
             .filter(move |a| a.side == side && a.basis == Basis::Observed)
             .filter_map(|a| a.said.map(|(l, d)| (l, d, a.mark)))
     }
+
+    /// The client's first message after the ServerHello.
+    pub fn client_answer(&self) -> Option<Mark> {
+        let hello = self.server_hello.as_ref()?.mark;
+        let c = self.of(Role::Client);
+        let alert = self.alerts_of(Role::Client).map(|(_, _, m)| m).find(|m| m.frame > hello.frame);
+        // A change_cipher_spec of TLS 1.3 is sent for the sake of old devices, at any time.
+        let ccs = if self.is_tls13() { None } else { c.ccs };
+        let sent = c.certificates.as_ref().map(|x| x.mark);
+        [sent, self.client_key_exchange, ccs, c.protected, alert].into_iter().flatten().min_by_key(|m| m.frame)
+    }
 }

@@ -78,6 +78,11 @@ impl Lookups {
         }
     }
 
+    /// What became of a name, in lower case, that a client asked for.
+    pub fn get(&self, client: IpAddr, name: &[u8]) -> Option<&Lookup> {
+        self.names.get(&(client, name.into()))
+    }
+
     /// All lookups in the order of their first questions.
     pub fn all(&self) -> Vec<&Lookup> {
         let mut all: Vec<&Lookup> = self.names.iter().map(|(_, l)| l).collect();

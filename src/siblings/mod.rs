@@ -5,6 +5,7 @@
 //! forgotten is counted.
 
 mod brief;
+mod fetches;
 mod habits;
 mod lookups;
 mod moduli;
@@ -23,6 +24,8 @@ use crate::span::Role;
 use crate::tls::handshake::Tail;
 
 use brief::{Brief, same_offer};
+use fetches::Fetches;
+pub use fetches::{Checked, Failure, Fetch, Purpose};
 use habits::Habits;
 pub use lookups::{Lookup, Lookups};
 use moduli::Moduli;
@@ -62,6 +65,7 @@ pub struct Memory {
     tickets: Recent<Tail, u64>,
     moduli: Moduli,
     habits: Habits,
+    fetches: Fetches,
     causes: BTreeMap<&'static str, Cause>,
     lookups: Lookups,
     clock: Option<ClockJump>,
@@ -83,6 +87,7 @@ impl Default for Memory {
             tickets: Recent::new(limits::SIBLING_HELLOS),
             moduli: Moduli::default(),
             habits: Habits::default(),
+            fetches: Fetches::default(),
             causes: BTreeMap::new(),
             lookups: Lookups::default(),
             clock: None,
@@ -179,6 +184,16 @@ impl Memory {
         if !hello.ssl2_format {
             self.hellos.entry(hello.random, heard);
         }
+    }
+
+    /// Takes in any flow that has ended, with TLS or without, after [`Memory::recall`].
+    pub fn passed(&mut self, f: &FlowFacts) {
+        self.fetches.add(f);
+    }
+
+    /// Handshakes during which the client asked about the status of the server's certificates.
+    pub fn status_checks(&self) -> Vec<Checked<'_>> {
+        self.fetches.checked(&self.lookups)
     }
 
     /// Takes in a DNS message between a client and a server.

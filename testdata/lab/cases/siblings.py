@@ -1,10 +1,11 @@
 """Several flows of one capture that say something about each other."""
+import struct
 import time
 
 from .. import wire
 from ..case import MUTUAL, Case, client_cert, curl, peer, s_client, s_client_typed, s_server
 from .client import nginx
-from .damaged import recorded, rewritten
+from .damaged import data_frames, recorded, rewritten
 
 GET = "GET /hello.txt HTTP/1.0\r\n\r\n"
 OTHERS = ["192.0.2.11", "192.0.2.12", "192.0.2.13"]
@@ -111,23 +112,27 @@ CERTIFICATES = [
 ]
 
 
+def packed(*those, **more):
+    return case(*those, suffix="pcapng.gz", write=lambda packets: wire.gzipped(wire.pcapng(packets)), **more)
+
+
 PASSED_BY = [
-    case("proxy-header-missing-13", "nginx expects a PROXY protocol header: one client sends it, the next one does not",
+    packed("proxy-header-missing-13", "nginx expects a PROXY protocol header: one client sends it, the next one does not",
          nginx(listen="ssl proxy_protocol"), [curl("--haproxy-protocol"), curl()],
          [{"outcome": "established"}, FAILED | {"cause": "proxy-protocol-expected"}], programs=("nginx",), words=["broken header"]),
-    case("mesh-plaintext-12", "A client offers Istio's protocols, the next one speaks plain HTTP to the same port",
+    packed("mesh-plaintext-12", "A client offers Istio's protocols, the next one speaks plain HTTP to the same port",
          s_server("-tls1_2", "-alpn", "istio"), [ask("-tls1_2", "-alpn", "istio-peer-exchange,istio"), curl(scheme="http", root=None)],
          [FULL, {"protocol": "none", "cause": "istio-plaintext-in-strict"}], words=["ALPN protocol: istio", "Empty reply from server"],
          note="OpenSSL stands for the sidecar: it closes without an answer as Envoy does in mode STRICT."),
-    case("asked-later-13", "TLS 1.3: the server asks one client for a certificate after the handshake, the next one does not offer that",
+    packed("asked-later-13", "TLS 1.3: the server asks one client for a certificate after the handshake, the next one does not offer that",
          ["sh", "-c", "(sleep 1; echo c; sleep 3) | " + " ".join(s_server("-tls1_3", "-CAfile", "client-ca.pem", serve=False))],
          [s_client_typed("sleep 2; echo Q", "-tls1_3", "-enable_pha", "-cert", "client.pem", "-key", "client.key"),
           s_client_typed("echo hello; sleep 0.3; echo Q", "-tls1_3")],
          [{"outcome": "established"}, {"outcome": "established", "findings": ["post-handshake-auth-impossible"]}]),
-    case("clock-skew-12", "A client whose clock is two hours ahead of the capture's, three times within six seconds",
+    packed("clock-skew-12", "A client whose clock is two hours ahead of the capture's, three times within six seconds",
          s_server("-tls1_2"), peer("telling-time", "0", "3", "3"), [FULL, FULL, FULL | {"findings": ["clock-skew-client"]}],
          start=time.time_ns() - 2 * 3600 * 10**9, note="Begins two hours before it was made, since the client tells the real time."),
-    case("two-issuers-12", "One server shows two clients a certificate with the policy of public CAs, a third one in between another one",
+    packed("two-issuers-12", "One server shows two clients a certificate with the policy of public CAs, a third one in between another one",
          turns("server-public", "server-renewed", "server-public"), [ask("-tls1_2")] * 3, [FULL] * 3,
          ["inspection-proxy-suspected", "cert-differs-per-backend"], ends=[{"client": one} for one in OTHERS]),
 ]
@@ -147,7 +152,33 @@ def clock_set_back():
     return packets[:half] + [(time_ns - 5_000_000_000, packet, side) for time_ns, packet, side in packets[half:]]
 
 
+def status_asked():
+    """Before it answers the server's certificate the client looks the OCSP responder up and is refused by it, for two seconds."""
+    packets = recorded("server/no-staple-12")
+    answer = data_frames(packets, "client")[1]
+    begin, pause = packets[answer - 1][0], 2 * 10**9
+    name = b"".join(bytes([len(label)]) + label for label in (b"ocsp", b"example")) + b"\0"
+    question = name + struct.pack(">HH", 1, 1)
+    query = struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + question
+    reply = struct.pack(">6H", 7, 0x8180, 1, 1, 0, 0) + question + struct.pack(">HHHIH4B", 0xC00C, 1, 1, 60, 4, 203, 0, 113, 80)
+    resolver, client = "198.51.100.53", wire.CLIENT4
+
+    def datagram(source, target, sport, dport, payload):
+        return wire.ip_packet(source, target, 17, wire.udp_datagram(source, target, sport, dport, payload))
+
+    dns = [(begin + 10**6, datagram(client, resolver, 40000, 53, query), "client"),
+           (begin + 5 * 10**6, datagram(resolver, client, 53, 40000, reply), "server")]
+    fetch = wire.Conversation("status", client, "203.0.113.80", 50009, 80)
+    fetch.syn(begin + 6 * 10**6)
+    fetch.rst(begin + 9 * 10**6, "server")
+    return packets[:answer] + dns + fetch.packets + [(time_ns + pause, packet, side) for time_ns, packet, side in packets[answer:]]
+
+
 DERIVED = [
+    Case("siblings/ocsp-refused-12", "The client asks for the certificate's status in the middle of the handshake and is refused", None, None,
+         {"flows": 2, "whole": ["ocsp-responder-unreachable", "ocsp-delays-handshake"]}, each=[{"outcome": "established"}, {"protocol": "none", "cause": "tcp-refused"}],
+         build=lambda: (status_asked(), ["derived from server/no-staple-12.pcapng: a pause of two seconds, in which the client looks up "
+                                         "ocsp.example and is refused at port 80"])),
     Case("siblings/nat-12", "One connection captured on both sides of an address translator", None, None, {"flows": 2},
          each=[FULL, FULL | {"findings": ["capture-nat-both-sides"]}],
          build=lambda: (both_sides(), ["derived from good/mtls-ec-12.pcapng: each packet again with another client address"])),
