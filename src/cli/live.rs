@@ -62,11 +62,35 @@ pub(super) fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-" || std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir())
 }
 
+/// Why something was not opened: a sentence, and the exit code.
+pub(super) struct Refusal(String, u8);
+
+impl From<String> for Refusal {
+    fn from(sentence: String) -> Self {
+        Self(sentence, DAMAGED)
+    }
+}
+
+impl From<live::Error> for Refusal {
+    fn from(e: live::Error) -> Self {
+        let code = if matches!(e, live::Error::Filter(_)) { super::USAGE } else { DAMAGED };
+        Self(e.to_string(), code)
+    }
+}
+
+impl Refusal {
+    /// Says it; gives the exit code.
+    pub(super) fn tell(self) -> u8 {
+        complain(&self.0);
+        self.1
+    }
+}
+
 impl Prepared {
     /// Opens source and files.
-    pub(super) fn open(args: &LiveArgs) -> Result<Self, String> {
+    pub(super) fn open(args: &LiveArgs) -> Result<Self, Refusal> {
         let source = match (args.capture(), &args.follow) {
-            (Some(options), _) => Source::Interface(Box::new(live::open(&options).map_err(|e| e.to_string())?)),
+            (Some(options), _) => Source::Interface(Box::new(live::open(&options)?)),
             (None, Some(path)) => open_file(path).map(|(file, name)| Source::Follow(file, name))?,
             (None, None) => Source::stream(Path::new("-"))?,
         };
@@ -143,7 +167,7 @@ pub(super) fn show_stream(path: &Path, trust: &TrustArgs, global: &Global) -> u8
 }
 
 /// In the UI.
-fn show(open: impl FnOnce() -> Result<Prepared, String>, trust: &TrustArgs, global: &Global) -> u8 {
+fn show(open: impl FnOnce() -> Result<Prepared, Refusal>, trust: &TrustArgs, global: &Global) -> u8 {
     let policy = match trust.add_to(Policy::default()) {
         Ok(policy) => policy,
         Err(e) => {
@@ -154,10 +178,7 @@ fn show(open: impl FnOnce() -> Result<Prepared, String>, trust: &TrustArgs, glob
     let options = Options { policy, ..Options::default() };
     let prepared = match open() {
         Ok(p) => p,
-        Err(e) => {
-            complain(&e);
-            return DAMAGED;
-        }
+        Err(refusal) => return refusal.tell(),
     };
     say_how(&prepared, global);
     let needs = Needs { terminal: true, receive_only: prepared.receive_only(), ..Needs::default() };
@@ -187,10 +208,7 @@ fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
     };
     let prepared = match Prepared::open(args) {
         Ok(p) => p,
-        Err(e) => {
-            complain(&e);
-            return Ok(DAMAGED);
-        }
+        Err(refusal) => return Ok(refusal.tell()),
     };
     let mut output = Output::open(args.output.as_deref())?;
     let is_terminal = args.output.is_none() && io::stdout().is_terminal();

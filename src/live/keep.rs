@@ -1,7 +1,6 @@
 //! Where the packets of a live source go besides, and the files that keep all of them.
 
 use std::io;
-use std::path::PathBuf;
 
 use super::Error;
 use crate::analyzer::FlowReport;
@@ -80,8 +79,7 @@ impl Keeper {
     /// When it cannot be opened.
     pub fn begin(rotation: Rotation, interface: &str, snap_len: u32) -> Result<Self, Error> {
         let name = crate::text::escape(&rotation.path.to_string_lossy()).into_owned();
-        let path: PathBuf = rotation.path.clone();
-        let fail = |source| Error::Keep { path: crate::text::escape(&path.to_string_lossy()).into_owned(), source };
+        let fail = |source| Error::Begin { path: name.clone(), source };
         let mut scribe = Scribe::start(&Job::Keep(rotation)).map_err(fail)?;
         let blocks = PcapngBlocks::new(interface, snap_len);
         let mut buffer = Vec::new();

@@ -42,7 +42,15 @@ pub enum Error {
     /// The source gives no more.
     #[error(transparent)]
     Source(#[from] live::Error),
-    /// The packets cannot be kept.
+    /// The files for the packets cannot be opened.
+    #[error("cannot write the packets to {path}: {}", crate::text::guard(&source.to_string()))]
+    Begin {
+        /// The file, escaped.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The packets cannot be kept any more.
     #[error("cannot write the packets to {path}: {}; the capture ends here", crate::text::guard(&source.to_string()))]
     Keep {
         /// The file, escaped.

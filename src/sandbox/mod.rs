@@ -149,6 +149,19 @@ pub(crate) fn caller() -> Option<(nix::unistd::Uid, nix::unistd::Gid)> {
     Some((uid.into(), gid.into()))
 }
 
+/// A file made under sudo belongs to whoever called it.
+///
+/// # Errors
+/// When the file system refuses.
+pub(crate) fn give_to_caller(file: &std::fs::File) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if let Some((uid, gid)) = caller() {
+        return std::os::unix::fs::fchown(file, Some(uid.as_raw()), Some(gid.as_raw()));
+    }
+    let _ = file;
+    Ok(())
+}
+
 /// Tries what must fail now: to open a file, to open a socket, to start a program. Gives what did not fail.
 pub fn probe() -> Vec<&'static str> {
     let mut open = Vec::new();

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{Job, Rotation, op};
+use crate::sandbox::give_to_caller;
 use crate::text;
 
 /// Longest message: a batch of packets or of a report is far shorter.
@@ -109,7 +110,7 @@ impl Saved {
 
     fn end(self) -> io::Result<()> {
         self.file.as_file().sync_all()?;
-        give(self.file.as_file());
+        let _ = give_to_caller(self.file.as_file());
         self.file.persist_noclobber(self.path).map_err(|e| e.error)?;
         Ok(())
     }
@@ -123,16 +124,6 @@ fn os_string(bytes: Vec<u8>) -> io::Result<OsString> {
 #[cfg(not(unix))]
 fn os_string(bytes: Vec<u8>) -> io::Result<OsString> {
     String::from_utf8(bytes).map(OsString::from).map_err(io::Error::other)
-}
-
-/// A file made under sudo belongs to whoever called it.
-fn give(file: &File) {
-    #[cfg(target_os = "linux")]
-    if let Some((uid, gid)) = crate::sandbox::caller() {
-        let _ = std::os::unix::fs::fchown(file, Some(uid.as_raw()), Some(gid.as_raw()));
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = file;
 }
 
 fn keep(mut input: impl Read, rotation: Rotation, tell: &dyn Fn(&str)) -> io::Result<()> {
@@ -182,7 +173,11 @@ impl Row {
             self.file.write_all(&self.preamble)?;
             self.written = self.preamble.len() as u64;
         }
-        self.file.write_all(bytes)?;
+        if let Err(e) = self.file.write_all(bytes) {
+            // Half of what belongs together would make the file a damaged one.
+            let _ = self.file.set_len(self.written);
+            return Err(e);
+        }
         self.written = self.written.saturating_add(bytes.len() as u64);
         Ok(())
     }
@@ -221,7 +216,7 @@ fn create(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
-    give(&file);
+    let _ = give_to_caller(&file);
     Ok(file)
 }
 

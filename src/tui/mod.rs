@@ -84,8 +84,8 @@ pub enum Error {
     /// `-` was given and nothing is piped in.
     #[error("standard input is a terminal; give the path of a capture file, or pipe one in")]
     StdinIsTerminal,
-    /// The file in which standard input is kept cannot be made.
-    #[error("cannot keep standard input in a temporary file: {}", crate::text::guard(&.0.to_string()))]
+    /// The file in which a stream is kept cannot be made.
+    #[error("cannot keep what is captured in a temporary file: {}", crate::text::guard(&.0.to_string()))]
     Spool(io::Error),
     /// The process that writes files cannot be started.
     #[error("the part that writes files cannot be started: {}", crate::text::guard(&.0.to_string()))]

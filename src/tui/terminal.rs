@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use crossterm::{cursor, execute};
 use signal_hook::consts::SIGTSTP;
 
@@ -33,7 +35,9 @@ pub(crate) fn enter() -> io::Result<()> {
 /// Gives it back. Does nothing the second time; errors do not matter any more.
 pub(crate) fn leave() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
+        // Cleared first: tmux would put what is there into the other screen when the window has grown meanwhile.
+        let _ = execute!(io::stdout(), DisableBracketedPaste, DisableMouseCapture, Clear(ClearType::All));
+        let _ = execute!(io::stdout(), LeaveAlternateScreen, cursor::Show);
         let _ = disable_raw_mode();
     }
 }

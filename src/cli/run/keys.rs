@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
-use crate::sandbox;
+use crate::cli::output::without_path;
+use crate::sandbox::give_to_caller;
 
 /// Where programs write their TLS keys, by common consent.
 pub(super) const KEY_LOG: &str = "SSLKEYLOGFILE";
@@ -24,17 +25,18 @@ impl KeyLog {
     pub(super) fn begin() -> io::Result<Self> {
         if let Some(path) = std::env::var_os(KEY_LOG).filter(|p| !p.is_empty()) {
             match File::options().append(true).create_new(true).mode(0o600).open(&path) {
-                Ok(new) => give(&new)?,
+                Ok(new) => give_to_caller(&new)?,
                 Err(_) => drop(open(&path)?),
             }
             return Ok(Self { path: path.into(), is_temporary: false });
         }
         let temporary = tempfile::Builder::new().prefix("tlscope-keys-").tempfile();
-        let (file, path) = temporary.and_then(|t| t.keep().map_err(|e| e.error)).map_err(|e| {
-            io::Error::other(format!("cannot make a temporary file for keys: {}", crate::text::guard(&e.to_string())))
-        })?;
+        let (file, path) = temporary
+            .and_then(|t| t.keep().map_err(|e| e.error))
+            .map_err(|e| io::Error::other(format!("cannot make a temporary file for keys: {}", without_path(e))))?;
         let log = Self { path, is_temporary: true };
-        give(&file)?;
+        // The command writes to it, as whoever called.
+        give_to_caller(&file)?;
         Ok(log)
     }
 }
@@ -64,10 +66,4 @@ fn open(path: &std::ffi::OsStr) -> io::Result<File> {
         let path = crate::text::escape(&path.to_string_lossy()).into_owned();
         io::Error::other(format!("{KEY_LOG} ({path}) cannot be opened: {e}"))
     })
-}
-
-/// The command writes to it, as whoever called.
-fn give(file: &File) -> io::Result<()> {
-    let Some((uid, gid)) = sandbox::caller() else { return Ok(()) };
-    std::os::unix::fs::fchown(file, Some(uid.as_raw()), Some(gid.as_raw()))
 }

@@ -12,7 +12,8 @@ use crate::analyzer::Options;
 use crate::capture::live::{self, Live as _};
 use crate::capture::{Frame, PcapngBlocks, SourceInfo};
 use crate::cli::args::Global;
-use crate::cli::output::{Output, verdict};
+use crate::cli::live::{Refusal, sieved};
+use crate::cli::output::{Output, verdict, without_path};
 use crate::cli::report::style;
 use crate::cli::{DAMAGED, FOUND, OK, USAGE, complain, confine};
 use crate::diagnose::{Policy, Severity};
@@ -48,19 +49,34 @@ fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
     let options = args.capture.options(args.capture.interface.as_deref().unwrap_or(live::ANY));
     let capture = match live::open(&options) {
         Ok(c) => c,
-        Err(e) => {
-            complain(&e.to_string());
-            return Ok(DAMAGED);
-        }
+        Err(e) => return Ok(Refusal::from(e).tell()),
     };
-    let mut kept = Kept::begin(capture.info())?;
-    let mut file = Output::open(Some(&args.write))?;
+    let failed = |e: io::Error| {
+        complain(&e.to_string());
+        Ok(DAMAGED)
+    };
+    let mut kept = match Kept::begin(capture.info()) {
+        Ok(kept) => kept,
+        Err(e) => return failed(e),
+    };
+    let not_kept = |e: io::Error| {
+        let name = args.write.to_string_lossy();
+        io::Error::other(format!("cannot write the packets to {}: {e}", crate::text::escape(&name)))
+    };
+    // It has the keys.
+    let mut file = match Output::secret(&args.write) {
+        Ok(file) => file,
+        Err(e) => return failed(not_kept(e)),
+    };
     let mut output = match &args.output {
         Some(path) => Output::open(Some(path))?,
         None => Output::stderr(),
     };
     let style = style(global, false);
-    let mut keys = keys::reader()?;
+    let mut keys = match keys::reader() {
+        Ok(keys) => keys,
+        Err(e) => return failed(e),
+    };
     let needs = Needs { receive_only: capture.raw_fd(), ..Needs::default() };
     if let Err(e) = confine(needs, global) {
         complain(&e);
@@ -73,7 +89,7 @@ fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
     let mut session = Session::new(
         Box::new(capture),
         Options { policy, ..Options::default() },
-        vec![crate::cli::live::sieved(kept.sink()?, args.write_on)],
+        vec![sieved(kept.sink()?, args.write_on)],
     );
     let mut writer = (format.make)(&mut output, &report::Options { style, ..report::Options::default() });
     writer.begin()?;
@@ -112,10 +128,9 @@ fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
     let mut secrets = Vec::new();
     let most = u64::try_from(limits::SECRETS_BYTES).unwrap_or(u64::MAX);
     io::Read::by_ref(&mut keys).take(most).read_to_end(&mut secrets)?;
-    kept.copy(&secrets, &mut file).and_then(|()| file.close()).map_err(|e| {
-        let name = args.write.to_string_lossy();
-        io::Error::other(format!("the packets could not be written to {}: {e}", crate::text::escape(&name)))
-    })?;
+    if let Err(e) = kept.copy(&secrets, &mut file).and_then(|()| file.close()) {
+        return failed(not_kept(e));
+    }
     if !global.quiet {
         let with = if secrets.is_empty() { "no keys (the command wrote none)" } else { "its keys" };
         complain(&format!("kept the packets and {with} in {}", crate::text::escape(&args.write.to_string_lossy())));
@@ -172,7 +187,9 @@ struct Kept {
 
 impl Kept {
     fn begin(info: &SourceInfo) -> io::Result<Self> {
-        Ok(Self { file: tempfile::tempfile()?, name: info.path.clone(), snap_len: info.snap_len })
+        let in_vain =
+            |e: io::Error| io::Error::other(format!("cannot keep packets in a temporary file: {}", without_path(e)));
+        Ok(Self { file: tempfile::tempfile().map_err(in_vain)?, name: info.path.clone(), snap_len: info.snap_len })
     }
 
     fn blocks(&self) -> PcapngBlocks {

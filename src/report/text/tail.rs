@@ -164,7 +164,12 @@ impl Text<'_> {
                 self.page.paragraph(4, Some(label("Limit")), &text)?;
             }
             if let Some(n) = s.dropped.filter(|n| *n > 0) {
-                let text = format!("the capturing program says that it lost {n} {}", plural(n, "packet", "packets"));
+                let packets = plural(n, "packet", "packets");
+                let text = if s.format == Some("live") {
+                    format!("the kernel or the interface dropped {n} {packets} before they could be read")
+                } else {
+                    format!("the capturing program says that it lost {n} {packets}")
+                };
                 self.page.paragraph(4, Some(label("Lost")), &text)?;
             }
             for p in s.problems.iter().take(PROBLEMS) {

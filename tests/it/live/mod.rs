@@ -10,7 +10,6 @@ mod write;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -38,10 +37,7 @@ fn all_see_the_same(interface: &str, server: usize, addresses: [&str; 2]) {
     let kept_name = kept.to_str().unwrap();
     let mut watchers =
         vec![watch(&net, 0, &["-i", interface, "--through", "socket", "-w", kept_name], folder, "socket")];
-    let libpcap = [PathBuf::from("/usr/lib"), "/lib".into()].iter().any(|p| {
-        let found = Command::new("find").arg(p).args(["-name", "libpcap.so*"]).output().unwrap();
-        !found.stdout.is_empty()
-    });
+    let libpcap = has_libpcap();
     if libpcap {
         watchers.push(watch(&net, 0, &["-i", interface, "--through", "libpcap", "-f", "tcp"], folder, "libpcap"));
     } else {
@@ -188,6 +184,33 @@ fn what_ends_a_capture_is_said() {
     drop(w.child.stdout.take());
     call(&net, 0, folder, "https://127.0.0.1:4433/", &[]);
     assert_eq!(w.wait().code(), Some(0), "{}", w.said());
+}
+
+#[test]
+fn what_cannot_be_captured_is_said_with_its_exit_code() {
+    if !can_capture() {
+        return;
+    }
+    for (arguments, code, said) in [
+        (&["-i", "lo", "-f", "tcp prot 443"][..], 2, "the filter is not understood: "),
+        (&["-i", "no-such-one"], 3, "there is no interface no-such-one; `tlscope interfaces` lists them"),
+        (&["-i", "lo", "-w", "/nowhere/at-all"], 3, "cannot write the packets to /nowhere/at-all: No such file"),
+    ] {
+        if arguments.contains(&"-f") && !has_libpcap() {
+            continue;
+        }
+        for command in [&["live", "-F", "json"][..], &["run"]] {
+            let mut c = Command::new(PROGRAM);
+            c.args(command).args(arguments);
+            if command == ["run"] {
+                c.args(["--", "true"]);
+            }
+            let out = c.env_remove("SSLKEYLOGFILE").output().unwrap();
+            let err = String::from_utf8_lossy(&out.stderr);
+            assert_eq!(out.status.code(), Some(code), "{err}");
+            assert!(err.starts_with(&format!("tlscope: {said}")) && err.lines().count() == 1, "{err}");
+        }
+    }
 }
 
 #[test]

@@ -42,6 +42,14 @@ pub fn can_capture() -> bool {
     true
 }
 
+/// Filters are understood here.
+pub fn has_libpcap() -> bool {
+    ["/usr/lib", "/lib"].iter().any(|p| {
+        let found = Command::new("find").args([p, "-name", "libpcap.so*"]).output().unwrap();
+        !found.stdout.is_empty()
+    })
+}
+
 /// Two namespaces joined by a pair of interfaces, `near` and `far`.
 pub struct Net {
     pub names: [String; 2],

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tlscope::analyzer::{FlowReport, Options};
 use tlscope::capture::live::Stream;
 use tlscope::capture::{CaptureFile, Frame, PcapngBlocks, Source as _, SourceInfo};
-use tlscope::diagnose::Severity;
+use tlscope::diagnose::{Policy, Severity, diagnose};
 use tlscope::live::{Session, Sieve, Sink};
 
 use super::net::*;
@@ -45,17 +45,16 @@ impl Sink for Memory {
     }
 }
 
-/// What compares a flow with one that may not be kept.
-const OF_SEVERAL: &str = "mtls-resumed-no-client-auth";
-
-/// The flows that are worth keeping, and what is said of each.
+/// The flows that are worth keeping, and what is said of each by itself: what it is compared with may not be kept.
 fn worth(flows: &[FlowReport]) -> BTreeSet<String> {
     let told = flows.iter().filter_map(|f| {
-        let findings: Vec<_> = f.diagnosis.findings.iter().filter(|f| f.code != OF_SEVERAL).collect();
-        let mut codes: Vec<_> = findings.iter().map(|f| (f.code, f.confidence)).collect();
+        let mut facts = f.facts.clone();
+        facts.siblings = Default::default();
+        let d = diagnose(&facts, &Policy::default());
+        let mut codes: Vec<_> = d.findings.iter().map(|f| (f.code, f.confidence)).collect();
         codes.sort();
-        let worth = findings.iter().any(|f| f.severity >= Severity::Warning);
-        worth.then(|| format!("{:?} {:?} {:?} {codes:?}", f.facts.ends, f.diagnosis.outcome, f.diagnosis.cause))
+        let worth = d.findings.iter().any(|f| f.severity >= Severity::Warning);
+        worth.then(|| format!("{:?} {:?} {:?} {codes:?}", facts.ends, d.outcome, d.cause))
     });
     told.collect()
 }
@@ -254,4 +253,36 @@ fn real_handshakes_that_fail_are_written_and_no_other() {
     assert_eq!(flows.iter().map(|f| f.1.as_str()).collect::<Vec<_>>(), ["client-cert-missing"]);
     let bytes = fs::read(folder.join("run.pcapng")).unwrap();
     assert!(String::from_utf8_lossy(&bytes).contains("CLIENT_HANDSHAKE_TRAFFIC_SECRET "));
+}
+
+/// A small disk.
+struct Disk<'f>(&'f Path);
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_whole_packets() {
+    if !can_capture() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let small = folder.path().join("small");
+    fs::create_dir(&small).unwrap();
+    let disk = Disk(&small);
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(disk.0).output().unwrap();
+    if !mounted.status.success() {
+        return skip("a small disk cannot be mounted here: a full one is tested with /dev/full only");
+    }
+    let (code, said) = stream(folder.path(), &CAPTURES.repeat(10), &["-w", "small/kept.pcapng"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("cannot write the packets to small/kept.pcapng: No space left"), "{said}");
+    let last = lines(&folder.path().join("report")).pop().unwrap();
+    assert_eq!(last["sources"][0]["complete"], false, "{last}");
+    // What was written can be read to its end.
+    let (frames, _) = told(&small.join("kept.pcapng"));
+    assert!(frames > 50 && packets_by_others(&small.join("kept.pcapng")).is_none_or(|n| n == frames), "{frames}");
 }
