@@ -188,12 +188,52 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339, UTC, with nanoseconds: `2026-11-21T12:00:03.114000000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secs = self.secs();
-        let nanos = self.0.rem_euclid(1_000_000_000);
-        let day = secs.div_euclid(86_400);
-        let tod = secs.rem_euclid(86_400);
-        let (y, m, d) = civil_from_days(day);
-        write!(f, "{y:04}-{m:02}-{d:02}T{:02}:{:02}:{:02}.{nanos:09}Z", tod / 3600, tod / 60 % 60, tod % 60)
+        f.write_str(TimeText::new(self.secs(), Some(self.0.rem_euclid(1_000_000_000))).as_str())
+    }
+}
+
+/// RFC 3339 text of a time, UTC, made without the formatting machinery: a report of a large capture holds millions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeText {
+    bytes: [u8; 30],
+    len: usize,
+}
+
+impl TimeText {
+    /// Of a time in seconds since 1970, years 0 to 9999; with nine digits of a second where `nanos` are given.
+    pub(crate) fn new(secs: i64, nanos: Option<i64>) -> Self {
+        let mut bytes = *b"0000-00-00T00:00:00.000000000Z";
+        let (year, month, day) = civil_from_days(secs.div_euclid(86_400));
+        let of_day = secs.rem_euclid(86_400);
+        let mut put = |at: usize, width: usize, value: i64| {
+            let mut left = value.unsigned_abs();
+            for slot in bytes.iter_mut().skip(at).take(width).rev() {
+                *slot = b'0'.saturating_add((left % 10) as u8);
+                left /= 10;
+            }
+        };
+        put(0, 4, year);
+        put(5, 2, month);
+        put(8, 2, day);
+        put(11, 2, of_day / 3600);
+        put(14, 2, of_day / 60 % 60);
+        put(17, 2, of_day % 60);
+        let len = match nanos {
+            Some(nanos) => {
+                put(20, 9, nanos);
+                30
+            }
+            None => {
+                bytes[19] = b'Z';
+                20
+            }
+        };
+        Self { bytes, len }
+    }
+
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default()
     }
 }
 

@@ -11,6 +11,11 @@ pub fn is_unsafe(c: char) -> bool {
         | '\u{2066}'..='\u{2069}' | '\u{fffd}')
 }
 
+/// True for text of printable ASCII alone, which most text is: told from all bytes at once instead of each character.
+fn is_plain(s: &str) -> bool {
+    s.bytes().fold(true, |plain, b| plain & matches!(b, b' '..=b'~'))
+}
+
 /// Bytes as printable UTF-8: unsafe characters as `\u{1b}`, bytes that are not UTF-8 as `\xff`, a backslash as `\\`,
 /// so that the bytes can be had back.
 pub fn escape_bytes(bytes: &[u8]) -> Cow<'_, str> {
@@ -52,7 +57,7 @@ fn push_escaped(out: &mut String, s: &str) {
 /// Makes already composed text (which may hold backslashes of its own escapes) safe without escaping backslashes again.
 /// The last guard before a terminal, for text such as operating-system errors and file names inside messages.
 pub fn guard(s: &str) -> Cow<'_, str> {
-    if !s.chars().any(is_unsafe) {
+    if is_plain(s) || !s.chars().any(is_unsafe) {
         return Cow::Borrowed(s);
     }
     let mut out = String::with_capacity(s.len().saturating_add(8));
@@ -68,9 +73,12 @@ pub fn guard(s: &str) -> Cow<'_, str> {
 
 /// Lower-case hexadecimal without separators.
 pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut out = String::with_capacity(bytes.len().saturating_mul(2));
     for b in bytes {
-        out.extend([b >> 4, b & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or_default()));
+        for digit in [b >> 4, b & 15] {
+            out.push(char::from(DIGITS.get(usize::from(digit)).copied().unwrap_or_default()));
+        }
     }
     out
 }

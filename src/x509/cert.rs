@@ -4,6 +4,8 @@ mod read;
 
 use std::sync::OnceLock;
 
+use serde_json::value::RawValue;
+
 use crate::span::Timestamp;
 
 use super::constraints::NameConstraints;
@@ -85,11 +87,44 @@ pub struct Certificate {
     pub problems: Vec<String>,
     /// Names, numbers and hashes are not those that were sent (see [`crate::redact`]); `der` is.
     pub is_renamed: bool,
-    /// Both names as they are compared, once somebody asked: the same certificate stands in many chains.
-    pub(crate) compared: OnceLock<Box<Names>>,
-    /// Where it is not in DER's form, once somebody asked.
-    pub(crate) form: OnceLock<Vec<FormFault>>,
+    /// Both names as they are compared: the same certificate stands in many chains.
+    pub(crate) compared: Memo<Box<Names>>,
+    /// What a report writes of it, in its format.
+    pub(crate) written: Memo<Box<RawValue>>,
+    /// Where it is not in DER's form.
+    pub(crate) form: Memo<Vec<FormFault>>,
 }
+
+/// What follows from a certificate, once somebody asked. A clone, which may be about to be changed, has none of it.
+#[derive(Debug)]
+pub(crate) struct Memo<T>(OnceLock<T>);
+
+impl<T> Memo<T> {
+    /// What was asked for before, or else `make`'s.
+    pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        self.0.get_or_init(make)
+    }
+}
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> Clone for Memo<T> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T> PartialEq for Memo<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Memo<T> {}
 
 /// Subject and issuer in the form that is compared; `None` for a name that does not parse.
 #[derive(Clone, Debug, PartialEq, Eq)]

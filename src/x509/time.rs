@@ -1,6 +1,6 @@
 //! Times of certificates and OCSP responses (RFC 5280, section 4.1.2.5): seconds since 1970, years 0 to 9999.
 
-use crate::span::civil_from_days;
+use crate::span::TimeText;
 
 use super::der::{GENERALIZED_TIME, Tlv, UTC_TIME};
 
@@ -106,14 +106,13 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
 pub fn format_time(secs: i64) -> String {
     // Outside of these a year has no four digits; certificates cannot say such a time.
     let secs = secs.clamp(-62_167_219_200, 253_402_300_799);
-    let (y, m, d) = civil_from_days(secs.div_euclid(86_400));
-    let tod = secs.rem_euclid(86_400);
-    format!("{y:04}-{m:02}-{d:02}T{:02}:{:02}:{:02}Z", tod / 3600, tod / 60 % 60, tod % 60)
+    TimeText::new(secs, None).as_str().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::span::civil_from_days;
     use crate::x509::der::{Der, tlv};
 
     fn utc(s: &str) -> Option<i64> {

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::x509::{self, San};
 
@@ -107,6 +108,17 @@ impl<'a> Certificate<'a> {
             scts: c.scts(),
             problems: &c.problems,
         }
+    }
+}
+
+/// A certificate, written once however many flows show it.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a>(pub &'a x509::Certificate);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let write = || to_raw_value(&Certificate::new(self.0)).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        self.0.written.get_or_init(write).serialize(s)
     }
 }
 

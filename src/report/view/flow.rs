@@ -15,7 +15,7 @@ use crate::text::escape_bytes;
 use crate::tls::names::{CipherSuite, NamedGroup, ProtocolVersion};
 
 use super::auth::ClientAuth;
-use super::certificate::{Certificate, OcspStaple};
+use super::certificate::{Certificate, OcspStaple, Written};
 use super::finding::Finding;
 use super::hello::{ClientHello, Fingerprints, ServerHello};
 use super::ids;
@@ -169,16 +169,18 @@ pub struct KeyExchange {
 pub struct Certificates<'a> {
     /// The server's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub server: Option<Vec<Certificate<'a>>>,
+    #[schemars(with = "Option<Vec<Certificate>>")]
+    pub server: Option<Vec<Written<'a>>>,
     /// The client's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub client: Option<Vec<Certificate<'a>>>,
+    #[schemars(with = "Option<Vec<Certificate>>")]
+    pub client: Option<Vec<Written<'a>>>,
 }
 
 impl<'a> Certificates<'a> {
     fn new(facts: &'a FlowFacts) -> Self {
         let of = |role| match facts.certificates(role) {
-            Seen::Yes(c) => Some(c.chain.iter().map(|c| Certificate::new(c)).collect()),
+            Seen::Yes(c) => Some(c.chain.iter().map(|c| Written(c)).collect()),
             Seen::No => Some(Vec::new()),
             Seen::Unknown(_) => None,
         };

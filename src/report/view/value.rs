@@ -3,12 +3,15 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::sync::LazyLock;
 
+use hashbrown::HashMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::ser::{SerializeSeq, SerializeStruct};
+use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
-use crate::span::{Timestamp, civil_from_days};
+use crate::span::{TimeText, Timestamp};
 use crate::tls::names::{
     AlertDescription, CipherSuite, ClientCertificateType, CompressionMethod, ExtensionType, NamedGroup,
     ProtocolVersion, SignatureScheme, Ssl2CipherKind,
@@ -16,14 +19,18 @@ use crate::tls::names::{
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
+/// The values of a registry, each as the JSON that stands for it: made once, since a report of a large capture holds
+/// millions of them.
+type Prepared = HashMap<u32, Box<RawValue>>;
+
 /// A number of a registry: what a [`Code`] needs to know.
-pub trait Registry: Copy + std::fmt::Display {
+pub trait Registry: Copy + std::fmt::Display + 'static {
     /// Hexadecimal digits of an id.
     const WIDTH: usize;
     /// The number.
     fn number(self) -> u32;
-    /// Its registered name.
-    fn registered(self) -> Option<&'static str>;
+    /// What stands for it, where it has a name or is GREASE.
+    fn prepared(self) -> Option<&'static RawValue>;
 }
 
 macro_rules! registries {
@@ -33,8 +40,12 @@ macro_rules! registries {
             fn number(self) -> u32 {
                 u32::from(self.0)
             }
-            fn registered(self) -> Option<&'static str> {
-                self.name()
+            fn prepared(self) -> Option<&'static RawValue> {
+                static ALL: LazyLock<Prepared> = LazyLock::new(|| {
+                    let grease = (0..16u16).filter_map(|n| Some($T((0x0a0a + n * 0x1010).try_into().ok()?)));
+                    prepare($T::all().chain(grease.filter(|v| v.is_grease())))
+                });
+                ALL.get(&self.number()).map(AsRef::as_ref)
             }
         }
     )*};
@@ -51,22 +62,34 @@ registries! {
     Ssl2CipherKind 6
 }
 
+fn prepare<T: Registry>(values: impl Iterator<Item = T>) -> Prepared {
+    values.filter_map(|v| Some((v.number(), serde_json::value::to_raw_value(&Parts::new(v)).ok()?))).collect()
+}
+
 /// A registry value: `{"id":"0x1301","name":"TLS_AES_128_GCM_SHA256"}`. The id is lower-case hexadecimal of the registry's
 /// width; the name is the registry's own, `GREASE (0x4a4a)`, or the id again where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code<T>(pub T);
 
+#[derive(Serialize)]
+struct Parts {
+    id: String,
+    name: String,
+}
+
+impl Parts {
+    fn new<T: Registry>(value: T) -> Self {
+        let (number, width) = (value.number(), T::WIDTH);
+        Self { id: format!("0x{number:0width$x}"), name: value.to_string() }
+    }
+}
+
 impl<T: Registry> Serialize for Code<T> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let mut id = [0u8; 8];
-        let id = prefixed_hex(self.0.number(), T::WIDTH, &mut id);
-        let mut out = s.serialize_struct("Code", 2)?;
-        out.serialize_field("id", id)?;
-        match self.0.registered() {
-            Some(name) => out.serialize_field("name", name)?,
-            None => out.serialize_field("name", &Shown(self.0))?,
+        match self.0.prepared() {
+            Some(json) => json.serialize(s),
+            None => Parts::new(self.0).serialize(s),
         }
-        out.end()
     }
 }
 
@@ -85,14 +108,6 @@ impl<T> JsonSchema for Code<T> {
             },
             "required": ["id", "name"]
         })
-    }
-}
-
-struct Shown<T>(T);
-
-impl<T: std::fmt::Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(&self.0)
     }
 }
 
@@ -134,56 +149,13 @@ impl<N, T> JsonSchema for Codes<'_, N, T> {
     }
 }
 
-fn prefixed_hex(number: u32, width: usize, out: &mut [u8; 8]) -> &str {
-    out[0] = b'0';
-    out[1] = b'x';
-    let width = width.min(6);
-    for (i, slot) in out.iter_mut().skip(2).take(width).enumerate() {
-        let shift = width.saturating_sub(i).saturating_sub(1).saturating_mul(4);
-        let digit = (number >> shift) & 15;
-        *slot = DIGITS.get(digit as usize).copied().unwrap_or(b'0');
-    }
-    out.get(..width.saturating_add(2)).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default()
-}
-
 /// A time: RFC 3339, UTC, nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time(pub Timestamp);
 
-/// Bytes of a [`Time`]'s text.
-const TIME_BYTES: usize = 30;
-
-impl Time {
-    /// The same text as the [`Timestamp`]'s own, made without the formatting machinery.
-    fn text(self, out: &mut [u8; TIME_BYTES]) -> &str {
-        *out = *b"0000-00-00T00:00:00.000000000Z";
-        let secs = self.0.secs();
-        let (y, m, d) = civil_from_days(secs.div_euclid(86_400));
-        let tod = secs.rem_euclid(86_400);
-        let nanos = self.0.0.rem_euclid(1_000_000_000);
-        let parts: [(usize, usize, i64); 7] = [
-            (0, 4, y),
-            (5, 2, m),
-            (8, 2, d),
-            (11, 2, tod / 3600),
-            (14, 2, tod / 60 % 60),
-            (17, 2, tod % 60),
-            (20, 9, nanos),
-        ];
-        for (at, width, value) in parts {
-            let mut left = value.unsigned_abs();
-            for slot in out.iter_mut().skip(at).take(width).rev() {
-                *slot = b'0'.saturating_add((left % 10) as u8);
-                left /= 10;
-            }
-        }
-        std::str::from_utf8(out).unwrap_or_default()
-    }
-}
-
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(self.text(&mut [0; TIME_BYTES]))
+        s.serialize_str(TimeText::new(self.0.secs(), Some(self.0.0.rem_euclid(1_000_000_000))).as_str())
     }
 }
 
@@ -266,13 +238,6 @@ mod tests {
         for n in [0, 1, 9, 0x0a, 0xff, 0x1301, 0xfafa, 0xffff] {
             let json = json(&Code(CipherSuite(n)));
             assert!(json.contains(&format!("\"id\":\"{}\"", CipherSuite(n).id())), "{json}");
-        }
-    }
-
-    #[test]
-    fn times_are_the_timestamps_own() {
-        for t in [0, 1, -1, i64::MAX, i64::MIN, 1_700_000_000_123_456_789, 951_782_400_000_000_000] {
-            assert_eq!(Time(Timestamp(t)).text(&mut [0; TIME_BYTES]), Timestamp(t).to_string());
         }
     }
 

@@ -237,11 +237,15 @@ impl CipherSuite {
         if suite.is_signal() {
             return None;
         }
-        // Every hello asks this of dozens of suites: each name is read once.
-        static READ: LazyLock<Vec<Option<SuiteAttributes>>> =
-            LazyLock::new(|| SUITES.iter().map(|s| parse::parse(s.name)).collect());
-        let at = SUITES.binary_search_by_key(&suite.0, |s| s.id).ok()?;
-        READ.get(at).copied().flatten()
+        // Every hello asks this of dozens of suites, several times: each name is read once and found without a search.
+        static READ: LazyLock<(Vec<Option<SuiteAttributes>>, Vec<u16>)> = LazyLock::new(|| {
+            let read = SUITES.iter().map(|s| parse::parse(s.name)).collect();
+            let at = |id| SUITES.binary_search_by_key(&id, |s| s.id).ok().and_then(|i| u16::try_from(i).ok());
+            (read, (0..=u16::MAX).map(|id| at(id).unwrap_or(u16::MAX)).collect())
+        });
+        let (read, at) = &*READ;
+        let at = at.get(usize::from(suite.0))?;
+        read.get(usize::from(*at)).copied().flatten()
     }
 
     /// No encryption.
