@@ -366,7 +366,7 @@ fn story(out: &mut dyn Write, no: FrameNo, tcp: &Tcp, r: &FlowReport) -> io::Res
 /// The messages that end in the frame, or have a part in it.
 fn messages(out: &mut dyn Write, no: FrameNo, f: &FlowFacts) -> io::Result<bool> {
     let mut any = false;
-    for (m, fact) in Message::list(f).iter().zip(&f.messages) {
+    for (m, fact) in Message::all(f).zip(&f.messages) {
         let (ends, part) = (fact.mark.frame == no, fact.frames.contains(&no));
         if !ends && !part {
             continue;

@@ -290,13 +290,24 @@ fn weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         ("3DES", CipherSuite::is_3des),
     ];
     let h = f.client_hello.as_ref()?;
-    let suites = || h.message.cipher_suites.iter().map(|s| CipherSuite(*s));
+    // How many of each kind, and the first.
+    let mut found: [(u64, CipherSuite); KINDS.len()] = [(0, CipherSuite(0)); KINDS.len()];
+    for suite in h.message.cipher_suites.iter().map(|s| CipherSuite(*s)).filter(|s| s.attributes().is_some()) {
+        for ((_, is), (count, first)) in KINDS.iter().zip(&mut found) {
+            if is(suite) {
+                if *count == 0 {
+                    *first = suite;
+                }
+                *count = count.saturating_add(1);
+            }
+        }
+    }
     let kinds: Vec<String> = KINDS
         .iter()
-        .filter_map(|(name, is)| {
-            let first = suites().find(|s| is(*s))?;
-            let all = suites().filter(|s| is(*s)).count();
-            Some(format!("{name} ({}, such as {})", words::count(all as u64, "suite"), words::suite(first)))
+        .zip(found)
+        .filter(|(_, (count, _))| *count > 0)
+        .map(|((name, _), (n, first))| {
+            format!("{name} ({}, such as {})", words::count(n, "suite"), words::suite(first))
         })
         .collect();
     if kinds.is_empty() {

@@ -124,6 +124,9 @@ impl FlowFacts {
 /// Sorts by frame what both sides sent, without changing the order of either: a message may be complete in an earlier
 /// frame than the one before it, when that one waited for a retransmission.
 fn in_wire_order<T>(list: &mut Vec<T>, place: impl Fn(&T) -> (Side, Mark)) {
+    if list.is_sorted_by_key(|item| place(item).1.frame) {
+        return;
+    }
     let mut latest = crate::span::Pair::new(crate::span::FrameNo(0), crate::span::FrameNo(0));
     let mut keyed: Vec<_> = std::mem::take(list)
         .into_iter()

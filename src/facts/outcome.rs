@@ -259,37 +259,33 @@ impl FlowFacts {
 
     /// What ended the connection: the first fatal alert, close_notify, FIN or RST.
     pub fn ended_by(&self) -> Option<EndedBy> {
-        let mut ends: Vec<EndedBy> = Vec::new();
-        if let Some((role, _, mark)) = self.fatal_alert() {
-            ends.push(EndedBy { role, how: How::Alert, mark });
-        }
+        let fatal = self.fatal_alert().map(|(role, _, mark)| EndedBy { role, how: How::Alert, mark });
         // A refusal counts for more than a goodbye that the client had said before it came.
-        if let Some(refusal) = self.refused_after_client_flight().filter(|_| ends.is_empty()) {
+        if fatal.is_none()
+            && let Some(refusal) = self.refused_after_client_flight()
+        {
             return Some(refusal);
         }
-        for a in &self.alerts {
-            let role = self.role(a.side);
-            match a.said {
-                Some((_, AlertDescription::CLOSE_NOTIFY)) => {
-                    ends.push(EndedBy { role, how: How::CloseNotify, mark: a.mark })
-                }
-                // A protected alert that is its sender's last word: close_notify after a finished handshake (nearly always).
-                None if self.of(role).last_record.is_some_and(|(_, _, m)| m == a.mark) => {
-                    let how = if self.is_complete() { How::CloseNotify } else { How::Alert };
-                    ends.push(EndedBy { role, how, mark: a.mark });
-                }
-                _ => {}
-            }
-        }
-        for role in [Role::Client, Role::Server] {
-            if let Some(mark) = self.fin(role) {
-                ends.push(EndedBy { role, how: How::Fin, mark });
-            }
-            if let Some(mark) = self.rst(role) {
-                ends.push(EndedBy { role, how: How::Rst, mark });
-            }
-        }
-        ends.into_iter().min_by_key(|e| (e.mark.frame, e.how == How::Fin || e.how == How::Rst))
+        let alerts =
+            self.alerts.iter().filter_map(|a| {
+                let role = self.role(a.side);
+                let how =
+                    match a.said {
+                        Some((_, AlertDescription::CLOSE_NOTIFY)) => How::CloseNotify,
+                        // A protected alert that is its sender's last word: close_notify after a finished handshake (nearly always).
+                        None if self.of(role).last_record.is_some_and(|(_, _, m)| m == a.mark) => {
+                            if self.is_complete() { How::CloseNotify } else { How::Alert }
+                        }
+                        _ => return None,
+                    };
+                Some(EndedBy { role, how, mark: a.mark })
+            });
+        let closes = [Role::Client, Role::Server].into_iter().flat_map(|role| {
+            let end = |how, mark: Option<Mark>| mark.map(|mark| EndedBy { role, how, mark });
+            [end(How::Fin, self.fin(role)), end(How::Rst, self.rst(role))].into_iter().flatten()
+        });
+        let all = fatal.into_iter().chain(alerts).chain(closes);
+        all.min_by_key(|e| (e.mark.frame, e.how == How::Fin || e.how == How::Rst))
     }
 
     /// The alerts in clear of a role.

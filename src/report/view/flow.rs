@@ -19,7 +19,7 @@ use super::certificate::{Certificate, OcspStaple, Written};
 use super::finding::Finding;
 use super::hello::{ClientHello, Fingerprints, ServerHello};
 use super::ids;
-use super::message::{Alert, EndedBy, Gap, Message, PerRole, Records};
+use super::message::{Alert, EndedBy, Gap, Message, Messages, PerRole, Records};
 use super::value::{Code, Time};
 
 /// One TLS, DTLS or QUIC connection, or one without TLS (`protocol` is `none`) that a finding is about.
@@ -122,7 +122,8 @@ pub struct Flow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprints: Option<Fingerprints>,
     /// Handshake messages, change_cipher_spec, alerts and heartbeats, in wire order.
-    pub messages: Vec<Message<'a>>,
+    #[schemars(with = "Vec<Message>")]
+    pub messages: Messages<'a>,
     /// Alerts, in wire order.
     pub alerts: Vec<Alert>,
     /// Protected records, by sender.
@@ -291,7 +292,7 @@ impl<'a> Flow<'a> {
             certificates: Certificates::new(facts),
             ocsp_staple: ocsp_staple(facts),
             fingerprints: Fingerprints::new(facts),
-            messages: Message::list(facts),
+            messages: Messages(facts),
             alerts: Alert::list(facts),
             encrypted_records: PerRole {
                 client: facts.of(Role::Client).encrypted.into(),

@@ -38,14 +38,13 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// All steps of a flow, in wire order.
-    pub fn list(facts: &'a FlowFacts) -> Vec<Self> {
+    pub fn all(facts: &'a FlowFacts) -> impl Iterator<Item = Self> {
         let client = facts.client();
         // A protected handshake record is the Finished when it is the first after its sender's change_cipher_spec; what
         // comes later (renegotiation) is not known.
         let mut ciphered = Pair::new(false, false);
         let mut finished = Pair::new(false, false);
-        let mut out = Vec::with_capacity(facts.messages.len());
-        for m in &facts.messages {
+        facts.messages.iter().map(move |m| {
             let i = m.side;
             let mut first = false;
             match m.kind {
@@ -57,9 +56,8 @@ impl<'a> Message<'a> {
                 }
                 _ => {}
             }
-            out.push(Self::new(m, role(m.side, client), first));
-        }
-        out
+            Self::new(m, role(m.side, client), first)
+        })
     }
 
     fn new(m: &'a MessageFact, from: Role, finished: bool) -> Self {
@@ -73,6 +71,16 @@ impl<'a> Message<'a> {
             basis: m.basis.name(),
             frames: (m.frames.len() > 1).then(|| Frames(&m.frames)),
         }
+    }
+}
+
+/// The steps of a flow, written without a list in between.
+#[derive(Clone, Copy, Debug)]
+pub struct Messages<'a>(pub &'a FlowFacts);
+
+impl Serialize for Messages<'_> {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(Message::all(self.0))
     }
 }
 
@@ -239,7 +247,7 @@ mod tests {
         let end = |p| Endpoint { ip: [192, 0, 2, 1].into(), port: p };
         let mut f = FlowFacts::new(1, 0, Endpoints { a: end(50_000), b: end(443) }, Mark::default());
         f.messages = messages;
-        Message::list(&f).into_iter().map(|m| format!("{} {}", m.from, m.kind)).collect()
+        Message::all(&f).map(|m| format!("{} {}", m.from, m.kind)).collect()
     }
 
     #[test]
