@@ -65,6 +65,9 @@ pub const CONFLICT_BYTES: usize = 64;
 /// Connections looked after at once (about 1 KiB each); the one idle longest is reported and dropped for a new one.
 pub const OPEN_FLOWS: usize = 1 << 17;
 
+/// Connections reported at a time when an input has ended.
+pub const WIND_UP_FLOWS: usize = 256;
+
 /// Capture time for which a closed connection is kept, so that late and reordered packets still find it.
 pub const CLOSED_LINGER_NS: i64 = 2_000_000_000;
 

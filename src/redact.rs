@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -243,7 +243,7 @@ impl Names {
         if let Some(known) = self.certificates.get(&c.sha256) {
             return known.clone();
         }
-        let mut new = Certificate { is_renamed: true, compared: OnceLock::new(), ..Certificate::clone(c) };
+        let mut new = Certificate { is_renamed: true, ..Certificate::clone(c) };
         let hash = self.hex(&text::hex(&c.sha256));
         new.sha256 = Sha256::digest(hash.as_bytes()).into();
         // The bytes stay as they were sent: signatures are verified over them, and nothing shows them.

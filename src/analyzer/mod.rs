@@ -56,7 +56,7 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct FlowReport {
     /// What is known of it.
-    pub facts: FlowFacts,
+    pub facts: Box<FlowFacts>,
     /// What the rules say.
     pub diagnosis: Diagnosis,
 }
@@ -115,6 +115,8 @@ pub struct Analyzer {
     last: live::Last,
     /// Ids of flows that ended without a report.
     silent: Vec<u64>,
+    /// Flows still to be reported, the last one first, once the present input has ended.
+    ending: Option<Vec<(u64, FlowIndex)>>,
 }
 
 impl Analyzer {
@@ -153,6 +155,7 @@ impl Analyzer {
             findings: Vec::new(),
             last: live::Last::default(),
             silent: Vec::new(),
+            ending: None,
         }
     }
 
@@ -255,17 +258,29 @@ impl Analyzer {
         }
     }
 
-    /// The present input has ended: everything still open is reported.
-    pub fn end_source(&mut self, info: &SourceInfo) {
-        let mut open: Vec<(u64, FlowIndex)> = Vec::with_capacity(self.table.len());
-        self.table.for_each(|i, f| open.push((f.id, i)));
-        open.sort_unstable();
-        for (_, i) in open {
+    /// The present input has ended: some of the flows still open are reported, oldest first. True while there are more, so
+    /// that whoever calls can take them meanwhile: a flood leaves a hundred thousand. Then comes [`Analyzer::end_source`].
+    pub fn wind_up(&mut self, info: &SourceInfo) -> bool {
+        let mut open = self.ending.take().unwrap_or_else(|| {
+            let mut open: Vec<(u64, FlowIndex)> = Vec::with_capacity(self.table.len());
+            self.table.for_each(|i, f| open.push((f.id, i)));
+            open.sort_unstable_by(|a, b| b.cmp(a));
+            open
+        });
+        for (_, i) in open.drain(open.len().saturating_sub(limits::WIND_UP_FLOWS)..).rev() {
             if let Some(f) = self.table.get_mut(i) {
                 f.source_damaged = !info.complete;
             }
             self.end_flow(i, true);
         }
+        let more = !open.is_empty();
+        self.ending = more.then_some(open);
+        more
+    }
+
+    /// The present input has ended: everything still open is reported.
+    pub fn end_source(&mut self, info: &SourceInfo) {
+        while self.wind_up(info) {}
         let mut info = info.clone();
         if self.options.redact {
             redact_source(&mut info, self.sources.len().saturating_add(1));
@@ -456,7 +471,7 @@ impl Analyzer {
     }
 
     /// Diagnoses a flow that has ended, with what those before it say, and remembers it for those after it.
-    fn report(&mut self, mut facts: FlowFacts) {
+    fn report(&mut self, mut facts: Box<FlowFacts>) {
         self.redact(&mut facts);
         facts.siblings = self.memory.recall(&facts);
         self.memory.passed(&facts);
@@ -468,7 +483,7 @@ impl Analyzer {
 }
 
 /// A flow's report; `None` for a connection without TLS about which nothing was found.
-fn report(mut facts: FlowFacts, policy: &Policy) -> Option<FlowReport> {
+fn report(mut facts: Box<FlowFacts>, policy: &Policy) -> Option<FlowReport> {
     facts.judge_at = policy.at;
     let diagnosis = diagnose::diagnose(&facts, policy);
     let worth_telling = facts.is_tls() || diagnosis.findings.iter().any(|f| f.explains_failure);

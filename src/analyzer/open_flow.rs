@@ -26,7 +26,7 @@ impl Keep for KeepNothing {
 #[derive(Debug)]
 struct Speech {
     session: Session,
-    facts: FlowFacts,
+    facts: Box<FlowFacts>,
 }
 
 /// An open connection.
@@ -102,7 +102,10 @@ impl OpenFlow {
         let start_seen = Pair::new(opened(Side::A), opened(Side::B));
         self.conn.segment(side, seg, mark, |side, event| {
             let s = speech.get_or_insert_with(|| {
-                Box::new(Speech { session: Session::default(), facts: FlowFacts::new(id, source, ends, first) })
+                Box::new(Speech {
+                    session: Session::default(),
+                    facts: Box::new(FlowFacts::new(id, source, ends, first)),
+                })
             });
             s.take(side, event, !start_seen[side], certificates, keep);
         });
@@ -157,7 +160,7 @@ impl OpenFlow {
     }
 
     /// What is known of it while it goes on.
-    pub(crate) fn as_it_stands(&self) -> Option<FlowFacts> {
+    pub(crate) fn as_it_stands(&self) -> Option<Box<FlowFacts>> {
         let mut facts = self.speech.as_ref()?.facts.clone();
         facts.update_transport(&self.conn, self.last);
         facts.cut_by_end = true;
@@ -167,7 +170,7 @@ impl OpenFlow {
     }
 
     /// Reports the flow as it stands and forgets everything but the transport.
-    pub(crate) fn park(&mut self, certificates: &mut x509::Cache) -> Option<FlowFacts> {
+    pub(crate) fn park(&mut self, certificates: &mut x509::Cache) -> Option<Box<FlowFacts>> {
         let flow = std::mem::replace(self, Self::new(self.id, self.source, self.conn.ends, self.first));
         self.conn.facts = flow.conn.facts;
         self.last = flow.last;
@@ -189,12 +192,15 @@ impl OpenFlow {
         by_end_of_input: bool,
         certificates: &mut x509::Cache,
         keep: &mut impl Keep,
-    ) -> Option<FlowFacts> {
+    ) -> Option<Box<FlowFacts>> {
         let (id, source, first, ends) = (self.id, self.source, self.first, self.conn.ends);
         let speech = &mut self.speech;
         self.conn.finish(|side, event| {
             let s = speech.get_or_insert_with(|| {
-                Box::new(Speech { session: Session::default(), facts: FlowFacts::new(id, source, ends, first) })
+                Box::new(Speech {
+                    session: Session::default(),
+                    facts: Box::new(FlowFacts::new(id, source, ends, first)),
+                })
             });
             s.take(side, event, true, certificates, keep);
         });
@@ -209,7 +215,7 @@ impl OpenFlow {
                 }
                 s.facts
             }
-            None => FlowFacts::new(id, source, ends, first),
+            None => Box::new(FlowFacts::new(id, source, ends, first)),
         };
         facts.update_transport(&self.conn, self.last);
         facts.cut_by_end = by_end_of_input && !self.conn.is_closed();

@@ -36,6 +36,10 @@ impl Analyzers {
         self.each().for_each(|a| a.push(frame));
     }
 
+    pub(super) fn wind_up(&mut self, info: &SourceInfo) -> bool {
+        self.each().fold(false, |more, a| a.wind_up(info) || more)
+    }
+
     pub(super) fn end_source(&mut self, info: &SourceInfo) {
         self.each().for_each(|a| a.end_source(info));
     }

@@ -152,6 +152,9 @@ fn read(
         info.complete = false;
         info.problems.push(capture::Problem { frame: None, offset: None, message });
     }
+    while analyzers.wind_up(&info) {
+        taker.take(analyzers, streaming)?;
+    }
     analyzers.end_source(&info);
     taker.take(analyzers, streaming)?;
     let Some(source) = analyzers.told.sources().last() else { return Ok(true) };

@@ -27,7 +27,8 @@ struct Slot<T> {
 #[derive(Debug)]
 pub struct FlowTable<T> {
     index: HashMap<FlowKey, u32, foldhash::fast::RandomState>,
-    slots: Vec<Option<Slot<T>>>,
+    /// Each on its own: a growing table copies no flows, and gives back what a flow that has ended took.
+    slots: Vec<Option<Box<Slot<T>>>>,
     free: Vec<u32>,
     oldest: u32,
     newest: u32,
@@ -84,12 +85,12 @@ impl<T> FlowTable<T> {
     }
 
     fn slot_mut(&mut self, i: u32) -> Option<&mut Slot<T>> {
-        self.slots.get_mut(i as usize).and_then(Option::as_mut)
+        self.slots.get_mut(i as usize).and_then(Option::as_deref_mut)
     }
 
     /// Adds a flow. Makes no room: see [`FlowTable::overflow`].
     pub fn insert(&mut self, key: FlowKey, value: T, now: Timestamp) -> FlowIndex {
-        let slot = Some(Slot { key, value, last: now, older: NIL, newer: NIL, closing: false });
+        let slot = Some(Box::new(Slot { key, value, last: now, older: NIL, newer: NIL, closing: false }));
         let i = match self.free.pop() {
             Some(i) => {
                 if let Some(place) = self.slots.get_mut(i as usize) {
@@ -135,7 +136,7 @@ impl<T> FlowTable<T> {
                 break;
             }
             self.closing.pop_front();
-            if self.slots.get(i as usize).and_then(Option::as_ref).is_some_and(|s| s.closing) {
+            if self.slots.get(i as usize).and_then(Option::as_deref).is_some_and(|s| s.closing) {
                 return Some(i);
             }
         }

@@ -125,7 +125,7 @@ fn certificate() -> Arc<Certificate> {
 pub(super) fn report(facts: FlowFacts, outcome: Outcome, findings: Vec<Finding>) -> FlowReport {
     let cause = findings.iter().find(|f| f.explains_failure).map(|f| f.code);
     let cause = cause.filter(|_| matches!(outcome, Outcome::Failed | Outcome::Rejected));
-    FlowReport { facts, diagnosis: Diagnosis { outcome, cause, findings } }
+    FlowReport { facts: Box::new(facts), diagnosis: Diagnosis { outcome, cause, findings } }
 }
 
 pub(super) fn finding(code: &'static str) -> Finding {

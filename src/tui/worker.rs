@@ -171,16 +171,19 @@ fn loader(
         info.complete = false;
         info.problems.push(Problem { frame: None, offset: None, message: message.clone() });
     }
-    analyzer.end_source(&info);
-    let flows: Vec<FlowReport> = analyzer.take_flows();
-    let p = progress(&file, &analyzer, started);
-    // Where nobody is there any more, what was read is still to be reported.
-    for chunk in flows.chunks(BATCH) {
-        chunk.iter().for_each(|f| told.flow(f));
-        rows.extend(chunk.iter().map(|f| Row::new(f, &mut shared)));
-        let _ = tx.send(News::Rows(std::mem::take(&mut rows), p));
+    loop {
+        let more = analyzer.wind_up(&info);
+        for f in analyzer.take_flows() {
+            told.flow(&f);
+            rows.push(Row::new(&f, &mut shared));
+        }
+        // Where nobody is there any more, what was read is still to be reported.
+        let _ = tx.send(News::Rows(std::mem::take(&mut rows), progress(&file, &analyzer, started)));
+        if !more {
+            break;
+        }
     }
-    let _ = tx.send(News::Rows(rows, p));
+    analyzer.end_source(&info);
     let mut end = End { info: file.info().clone(), error, ..End::default() };
     if let Some(s) = analyzer.sources().last() {
         end.skipped = s.skipped.iter().map(|(k, v)| (*k, *v)).collect();
