@@ -39,6 +39,10 @@ pub const CHUNK_OVERHEAD: usize = 96;
 /// Bytes held for out-of-order data and unfinished messages of all flows together.
 pub const PENDING_BYTES: usize = 24 << 20;
 
+/// What it costs a connection to hold anything at all (its two streams and the first node of a tree): counted, so that a
+/// million connections with one segment each cannot cheat the caps.
+pub const STREAM_OVERHEAD: usize = 1400;
+
 /// How far ahead of the next expected byte a segment is believed to belong to the connection: the largest window a
 /// receiver offers in practice is some MiB; farther is forged or another connection.
 pub const TCP_WINDOW: u64 = 8 << 20;

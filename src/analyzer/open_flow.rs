@@ -172,7 +172,7 @@ impl OpenFlow {
     /// Reports the flow as it stands and forgets everything but the transport.
     pub(crate) fn park(&mut self, certificates: &mut x509::Cache) -> Option<Box<FlowFacts>> {
         let flow = std::mem::replace(self, Self::new(self.id, self.source, self.conn.ends, self.first));
-        self.conn.facts = flow.conn.facts;
+        self.conn.facts.clone_from(&flow.conn.facts);
         self.last = flow.last;
         self.conn.ignore_payload();
         self.not_tls = true;

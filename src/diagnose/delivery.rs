@@ -113,7 +113,7 @@ fn lost(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         words::count(u64::from(repeats), "time"),
         because(&h.message)
     );
-    let too_big = f.tcp.too_big[h.side];
+    let too_big = f.tcp.too_big[h.side].as_deref();
     if let Some(t) = too_big {
         let most = t.mtu.filter(|m| *m > 0).map_or_else(String::new, |m| format!(", at most {m} bytes"));
         detail.push_str(&format!(" {} said in frame {} that its packets are too big{most}.", t.from, t.mark.frame));
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(told(&dead).cause, Some("client-hello-not-acked"));
         let mut said = large(0);
         said.tcp.too_big[Side::A] =
-            Some(Unreachable { mark: mark(6), from: [198, 51, 100, 1].into(), code: 4, mtu: Some(1280) });
+            Some(Box::new(Unreachable { mark: mark(6), from: [198, 51, 100, 1].into(), code: 4, mtu: Some(1280) }));
         assert!(find(&said, CODE).is_some_and(|x| x.confidence == Confidence::Certain && x.detail.contains("1280")));
     }
 

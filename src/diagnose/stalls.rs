@@ -128,7 +128,7 @@ fn black_hole(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let p = f.pace[server];
     let repeats = p.resent.filter(|r| r.len >= FULL_SEGMENT && p.resent_count >= 2 && f.tcp.acked[server] == 0);
     if let Some(r) = repeats {
-        let said = f.tcp.too_big[server].map(|t| {
+        let said = f.tcp.too_big[server].as_ref().map(|t| {
             let size = t.mtu.map_or_else(String::new, |m| format!(", which takes {m} bytes"));
             (t.mark, format!(" ICMP from {} says that a link on the way is too small{size}.", t.from))
         });
@@ -222,7 +222,7 @@ mod tests {
         assert!(find(&acked, "server-flight-lost-mtu").is_none());
         let mut said = lost(1460);
         said.tcp.too_big[Side::B] =
-            Some(Unreachable { mark: mark(13), from: [198, 51, 100, 1].into(), code: 4, mtu: Some(1400) });
+            Some(Box::new(Unreachable { mark: mark(13), from: [198, 51, 100, 1].into(), code: 4, mtu: Some(1400) }));
         let x = find(&said, "server-flight-lost-mtu").expect("told");
         assert!(x.detail.contains("takes 1400 bytes"), "{}", x.detail);
         assert_eq!(x.confidence, crate::diagnose::Confidence::Certain);

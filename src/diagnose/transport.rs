@@ -141,7 +141,7 @@ fn reason(u: &Unreachable) -> &'static str {
 fn unreachable(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let opener = f.tcp.opener()?;
     let syn = f.tcp.syn[opener]?;
-    let u = f.tcp.unreachable[opener]?;
+    let u = f.tcp.unreachable[opener].as_deref()?;
     // Such a message may be a passing one: a client that goes on and is answered has reached the server.
     if f.tcp.packets[opener.other()] > 0 || !nothing_said(f) {
         return None;
@@ -269,7 +269,7 @@ mod tests {
         f.tcp.packets = crate::span::Pair::new(4, 0);
         f.tcp.syn[Side::A] = Some(Sightings { first: mark(1), last: mark(7000), count: 4 });
         f.tcp.unreachable[Side::A] =
-            Some(Unreachable { mark: mark(2), from: [198, 51, 100, 1].into(), code: 13, mtu: None });
+            Some(Box::new(Unreachable { mark: mark(2), from: [198, 51, 100, 1].into(), code: 13, mtu: None }));
         let d = told(&f);
         assert_eq!(d.cause, Some("tcp-icmp-unreachable"));
         assert!(d.findings[0].detail.contains("198.51.100.1") && d.findings[0].detail.contains("prohibited"));

@@ -67,7 +67,7 @@ impl FlowFacts {
 
     /// Takes over what the transport knows. Called when the flow ends, or to look at one that is still open.
     pub fn update_transport(&mut self, conn: &Connection, last: Mark) {
-        self.tcp = conn.facts;
+        self.tcp.clone_from(&conn.facts);
         self.pace = conn.pace();
         self.last = last;
         if self.vlans.is_empty() {

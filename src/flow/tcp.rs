@@ -46,7 +46,7 @@ pub struct Unreachable {
 }
 
 /// What the TCP headers of a connection said, and ICMP messages about it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TcpFacts {
     /// SYN without ACK, per side.
     pub syn: Pair<Option<Sightings>>,
@@ -83,9 +83,9 @@ pub struct TcpFacts {
     /// Bytes of a side's stream that the peer acknowledged, while the payload was looked at.
     pub acked: Pair<u64>,
     /// The first word that a side's packets do not reach the peer.
-    pub unreachable: Pair<Option<Unreachable>>,
+    pub unreachable: Pair<Option<Box<Unreachable>>>,
     /// The first word that a side's packets are too big for a link on the way.
-    pub too_big: Pair<Option<Unreachable>>,
+    pub too_big: Pair<Option<Box<Unreachable>>>,
 }
 
 impl TcpFacts {
@@ -196,9 +196,10 @@ impl Connection {
         }
     }
 
-    /// Bytes held for out-of-order data.
+    /// Bytes held for out-of-order data, and for what it takes to hold it.
     pub fn pending_bytes(&self) -> usize {
-        self.streams.as_ref().map_or(0, |s| s.a.pending_bytes().saturating_add(s.b.pending_bytes()))
+        let held = self.streams.as_ref().map_or(0, |s| s.a.pending_bytes().saturating_add(s.b.pending_bytes()));
+        if held == 0 { 0 } else { held.saturating_add(limits::STREAM_OVERHEAD) }
     }
 
     /// Both sides closed, or one reset.
@@ -314,7 +315,8 @@ impl Connection {
             return false;
         }
         let said = if icmp.mtu.is_some() { &mut self.facts.too_big } else { &mut self.facts.unreachable };
-        said[side].get_or_insert(Unreachable { mark, from: icmp.from, code: icmp.code, mtu: icmp.mtu });
+        said[side]
+            .get_or_insert_with(|| Box::new(Unreachable { mark, from: icmp.from, code: icmp.code, mtu: icmp.mtu }));
         true
     }
 
