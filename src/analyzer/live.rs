@@ -148,7 +148,7 @@ impl Analyzer {
 
     /// Looks at the flow that is idle longest and reports it when its time is over; false when none can be near it.
     fn time_out(&mut self) -> bool {
-        let Some((i, idle)) = self.table.idle(self.now, 0).filter(|(_, idle)| *idle > limits::IDLE_NS) else {
+        let Some((i, idle)) = self.table.idle(self.now).filter(|(_, idle)| *idle > limits::IDLE_NS) else {
             return false;
         };
         let complete = self.table.get_mut(i).is_some_and(|f| f.is_complete());

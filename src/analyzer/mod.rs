@@ -30,7 +30,7 @@ use crate::capture::{Frame, LinkType, Problem, SourceInfo};
 use crate::diagnose::{self, Diagnosis, Finding, Policy};
 use crate::dns;
 use crate::facts::FlowFacts;
-use crate::flow::{Endpoint, Endpoints, FlowIndex, FlowKey, FlowTable, Mark};
+use crate::flow::{Endpoint, Endpoints, FlowIndex, FlowKey, FlowTable, Holds, Mark};
 use crate::limits;
 use crate::packet::{Datagram, Decoder, IcmpUnreachable, Packet, Segment, Skip, TcpFlags};
 use crate::redact::{Names, redact_source};
@@ -98,9 +98,6 @@ pub struct Analyzer {
     connections: u64,
     evicted_before: u64,
     pending: usize,
-    parked: usize,
-    /// Open flows that hold TLS state.
-    speeches: usize,
     evicted_handshakes: u64,
     now: Timestamp,
     decided: live::Decided,
@@ -144,8 +141,6 @@ impl Analyzer {
             connections: 0,
             evicted_before: 0,
             pending: 0,
-            parked: 0,
-            speeches: 0,
             evicted_handshakes: 0,
             now: Timestamp(i64::MIN),
             decided: live::Decided::default(),
@@ -230,31 +225,30 @@ impl Analyzer {
     /// While many flows hold a handshake, those that are idle are reported early; what remains of one is what it takes
     /// to know its later packets.
     fn park_idle(&mut self) {
-        // Two looks for each frame: enough to keep up, since a frame adds one flow at the most.
-        for _ in 0..2 {
-            let many = limits::IDLE_FLOWS.saturating_add(self.parked);
-            let Some((i, idle)) = self.table.idle(self.now, many) else { return };
-            let pressed = self.speeches > limits::SPEECHES;
+        while self.table.holding_much() > limits::IDLE_FLOWS {
+            let Some((i, idle)) = self.table.idle_holding_much(self.now) else { return };
+            let pressed = self.table.holding_much() > limits::SPEECHES;
             if !pressed && idle <= limits::IDLE_COMPLETE_NS {
                 return;
             }
             let Some(flow) = self.table.get_mut(i) else { return };
             let over = flow.is_complete();
-            if flow.has_speech() && (pressed || over || idle > limits::IDLE_NS) {
-                let pending = flow.pending_bytes();
-                flow.evicted = pressed && !over;
-                let id = flow.id;
-                let facts = flow.park(&mut self.certificates);
-                self.parked = self.parked.saturating_add(1);
-                self.speeches = self.speeches.saturating_sub(1);
-                self.evicted_handshakes = self.evicted_handshakes.saturating_add(u64::from(pressed && !over));
-                self.pending = self.pending.saturating_sub(pending);
-                match facts {
-                    Some(facts) => self.report(facts),
-                    None => self.in_silence(id),
-                }
+            if !(pressed || over || idle > limits::IDLE_NS) {
+                // Others behind it may be over.
+                self.table.requeue(i);
+                return;
             }
-            self.table.requeue(i);
+            let pending = flow.pending_bytes();
+            flow.evicted = pressed && !over;
+            let id = flow.id;
+            let facts = flow.park(&mut self.certificates);
+            self.table.now_holds(i, Holds::Little);
+            self.evicted_handshakes = self.evicted_handshakes.saturating_add(u64::from(pressed && !over));
+            self.pending = self.pending.saturating_sub(pending);
+            match facts {
+                Some(facts) => self.report(facts),
+                None => self.in_silence(id),
+            }
         }
     }
 
@@ -386,11 +380,10 @@ impl Analyzer {
         };
         let Some(flow) = self.table.get_mut(i) else { return };
         let side = if key.is_loop() { flow.side_of_loop(seg) } else { flow.side_of(src) };
-        let (before, spoke, was_wanted) = (flow.pending_bytes(), flow.has_speech(), flow.is_wanted());
+        let (before, was_wanted) = (flow.pending_bytes(), flow.is_wanted());
         flow.segment(side, seg, mark, &mut self.certificates, &mut KeepNothing);
         let after = flow.pending_bytes();
-        self.speeches = self.speeches.saturating_add(usize::from(!spoke && flow.has_speech()));
-        let closed = flow.is_closed();
+        let (closed, speaks) = (flow.is_closed(), flow.has_speech());
         if self.options.live {
             if flow.becomes_decided() {
                 self.decided.push(mark.time, i, flow.id);
@@ -402,6 +395,9 @@ impl Analyzer {
         self.pending = self.pending.saturating_sub(before).saturating_add(after);
         if closed {
             self.table.closing(i, mark.time);
+        }
+        if speaks {
+            self.table.now_holds(i, Holds::Much);
         }
         self.relieve(i);
     }
@@ -443,8 +439,11 @@ impl Analyzer {
         let Some(flow) = self.table.get_mut(i) else { return };
         let before = flow.pending_bytes();
         flow.release(&mut self.certificates);
-        let after = flow.pending_bytes();
+        let (after, speaks) = (flow.pending_bytes(), flow.has_speech());
         self.pending = self.pending.saturating_sub(before).saturating_add(after);
+        if speaks {
+            self.table.now_holds(i, Holds::Much);
+        }
     }
 
     /// Says nothing of who took part, where that is to be kept secret.
@@ -458,8 +457,6 @@ impl Analyzer {
     fn end_flow(&mut self, i: FlowIndex, by_end_of_input: bool) {
         let Some(flow) = self.table.remove(i) else { return };
         self.pending = self.pending.saturating_sub(flow.pending_bytes());
-        self.parked = self.parked.saturating_sub(usize::from(flow.is_parked()));
-        self.speeches = self.speeches.saturating_sub(usize::from(flow.has_speech()));
         let id = flow.id;
         match flow.finish(by_end_of_input, &mut self.certificates, &mut KeepNothing) {
             Some(mut facts) => {

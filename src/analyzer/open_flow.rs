@@ -128,10 +128,6 @@ impl OpenFlow {
         ours
     }
 
-    pub(crate) fn is_parked(&self) -> bool {
-        self.parked
-    }
-
     /// It holds TLS state.
     pub(crate) fn has_speech(&self) -> bool {
         self.speech.is_some()

@@ -17,5 +17,5 @@ pub use key::{Endpoint, Endpoints, FlowKey};
 pub use pace::{Pace, Pause};
 pub use prefix::{NoPrefix, Prefix};
 pub use stream::{Assembler, Payload, StreamCounts, StreamEvent};
-pub use table::{FlowIndex, FlowTable};
+pub use table::{FlowIndex, FlowTable, Holds};
 pub use tcp::{Connection, Mark, Sightings, TcpFacts, Unreachable};

@@ -21,17 +21,40 @@ struct Slot<T> {
     older: u32,
     newer: u32,
     closing: bool,
+    holds: Holds,
 }
 
-/// The table: a map from key to slot, a list of the slots by last use, a queue of those that are closing.
+/// What a flow costs, by which those used least recently are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Its transport alone.
+    Little,
+    /// State that could be given up.
+    Much,
+}
+
+/// Flows in the order of their last use.
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    oldest: u32,
+    newest: u32,
+    len: usize,
+}
+
+impl Order {
+    const EMPTY: Self = Self { oldest: NIL, newest: NIL, len: 0 };
+}
+
+/// The table: a map from key to slot, the slots by last use (those that hold little and those that hold much apart), a
+/// queue of those that are closing.
 #[derive(Debug)]
 pub struct FlowTable<T> {
     index: HashMap<FlowKey, u32, foldhash::fast::RandomState>,
     /// Each on its own: a growing table copies no flows, and gives back what a flow that has ended took.
     slots: Vec<Option<Box<Slot<T>>>>,
     free: Vec<u32>,
-    oldest: u32,
-    newest: u32,
+    little: Order,
+    much: Order,
     closing: VecDeque<(Timestamp, u32)>,
     evicted: u64,
 }
@@ -42,8 +65,8 @@ impl<T> Default for FlowTable<T> {
             index: HashMap::default(),
             slots: Vec::new(),
             free: Vec::new(),
-            oldest: NIL,
-            newest: NIL,
+            little: Order::EMPTY,
+            much: Order::EMPTY,
             closing: VecDeque::new(),
             evicted: 0,
         }
@@ -69,12 +92,13 @@ impl<T> FlowTable<T> {
     /// The flow of a key, marked as used at `now`.
     pub fn find(&mut self, key: &FlowKey, now: Timestamp) -> Option<FlowIndex> {
         let i = *self.index.get(key)?;
-        if self.newest != i {
+        let holds = self.slot_mut(i).map(|s| {
+            s.last = s.last.max(now);
+            s.holds
+        })?;
+        if self.order(holds).newest != i {
             self.unlink(i);
             self.link_newest(i);
-        }
-        if let Some(s) = self.slot_mut(i) {
-            s.last = s.last.max(now);
         }
         Some(i)
     }
@@ -90,7 +114,15 @@ impl<T> FlowTable<T> {
 
     /// Adds a flow. Makes no room: see [`FlowTable::overflow`].
     pub fn insert(&mut self, key: FlowKey, value: T, now: Timestamp) -> FlowIndex {
-        let slot = Some(Box::new(Slot { key, value, last: now, older: NIL, newer: NIL, closing: false }));
+        let slot = Some(Box::new(Slot {
+            key,
+            value,
+            last: now,
+            older: NIL,
+            newer: NIL,
+            closing: false,
+            holds: Holds::Little,
+        }));
         let i = match self.free.pop() {
             Some(i) => {
                 if let Some(place) = self.slots.get_mut(i as usize) {
@@ -143,19 +175,43 @@ impl<T> FlowTable<T> {
         None
     }
 
-    /// The flow used least recently and for how long it was idle (ns), when more than `many` are open.
-    pub fn idle(&mut self, now: Timestamp, many: usize) -> Option<(FlowIndex, i64)> {
-        if self.len() <= many {
-            return None;
+    /// Tells what a flow holds. One that changes counts as just used.
+    pub fn now_holds(&mut self, i: FlowIndex, holds: Holds) {
+        if self.slot_mut(i).is_none_or(|s| s.holds == holds) {
+            return;
         }
-        let i = self.oldest;
-        self.slot_mut(i).map(|s| (i, now.0.saturating_sub(s.last.0)))
+        self.unlink(i);
+        if let Some(s) = self.slot_mut(i) {
+            s.holds = holds;
+        }
+        self.link_newest(i);
     }
 
-    /// Puts a flow behind all others, as if it had just been used, without touching its time.
+    /// Flows that hold much.
+    pub fn holding_much(&self) -> usize {
+        self.much.len
+    }
+
+    /// Of the flows that hold much, the one used least recently, and for how long it was idle (ns).
+    pub fn idle_holding_much(&self, now: Timestamp) -> Option<(FlowIndex, i64)> {
+        self.used(self.much.oldest).map(|(last, i)| (i, now.0.saturating_sub(last.0)))
+    }
+
+    /// The flow used least recently, and for how long it was idle (ns).
+    pub fn idle(&self, now: Timestamp) -> Option<(FlowIndex, i64)> {
+        let oldest = [self.little.oldest, self.much.oldest];
+        let (last, i) = oldest.into_iter().filter_map(|i| self.used(i)).min()?;
+        Some((i, now.0.saturating_sub(last.0)))
+    }
+
+    /// Puts a flow behind all others of its kind, as if it had just been used, without touching its time.
     pub fn requeue(&mut self, i: FlowIndex) {
         self.unlink(i);
         self.link_newest(i);
+    }
+
+    fn used(&self, i: u32) -> Option<(Timestamp, u32)> {
+        self.slots.get(i as usize)?.as_ref().map(|s| (s.last, i))
     }
 
     /// The flow idle longest, when there are more than may be; counted as evicted.
@@ -164,7 +220,7 @@ impl<T> FlowTable<T> {
             return None;
         }
         self.evicted = self.evicted.saturating_add(1);
-        Some(self.oldest)
+        self.idle(Timestamp(0)).map(|(i, _)| i)
     }
 
     /// Calls `f` for every open flow, in no order.
@@ -176,28 +232,45 @@ impl<T> FlowTable<T> {
         }
     }
 
+    fn order(&mut self, holds: Holds) -> &mut Order {
+        match holds {
+            Holds::Little => &mut self.little,
+            Holds::Much => &mut self.much,
+        }
+    }
+
     fn link_newest(&mut self, i: u32) {
-        let old = self.newest;
+        let Some(holds) = self.slot_mut(i).map(|s| s.holds) else { return };
+        let order = self.order(holds);
+        let old = std::mem::replace(&mut order.newest, i);
+        order.len = order.len.saturating_add(1);
+        if old == NIL {
+            order.oldest = i;
+        }
+        if let Some(s) = self.slot_mut(old) {
+            s.newer = i;
+        }
         if let Some(s) = self.slot_mut(i) {
             s.older = old;
             s.newer = NIL;
         }
-        match self.slot_mut(old) {
-            Some(s) => s.newer = i,
-            None => self.oldest = i,
-        }
-        self.newest = i;
     }
 
     fn unlink(&mut self, i: u32) {
-        let Some((older, newer)) = self.slot_mut(i).map(|s| (s.older, s.newer)) else { return };
-        match self.slot_mut(older) {
-            Some(s) => s.newer = newer,
-            None => self.oldest = newer,
+        let Some((older, newer, holds)) = self.slot_mut(i).map(|s| (s.older, s.newer, s.holds)) else { return };
+        let order = self.order(holds);
+        order.len = order.len.saturating_sub(1);
+        if order.oldest == i {
+            order.oldest = newer;
         }
-        match self.slot_mut(newer) {
-            Some(s) => s.older = older,
-            None => self.newest = older,
+        if order.newest == i {
+            order.newest = older;
+        }
+        if let Some(s) = self.slot_mut(older) {
+            s.newer = newer;
+        }
+        if let Some(s) = self.slot_mut(newer) {
+            s.older = older;
         }
     }
 }
@@ -216,19 +289,38 @@ mod tests {
     fn the_order_of_use_is_kept() {
         let mut t = FlowTable::default();
         let ids: Vec<_> = (10..14).map(|n| t.insert(key(n), n, Timestamp(0))).collect();
-        assert_eq!(t.oldest, ids[0]);
+        assert_eq!(t.little.oldest, ids[0]);
         assert_eq!(t.find(&key(10), Timestamp(1)), Some(ids[0]));
-        assert_eq!(t.oldest, ids[1]);
+        assert_eq!(t.little.oldest, ids[1]);
         assert_eq!(t.remove(ids[1]), Some(11));
-        assert_eq!(t.oldest, ids[2]);
+        assert_eq!(t.little.oldest, ids[2]);
         assert_eq!(t.find(&key(11), Timestamp(1)), None);
         let again = t.insert(key(11), 11, Timestamp(2));
         assert_eq!(again, ids[1], "slots are used again");
         for n in [12, 13, 10, 11] {
-            let i = t.oldest;
+            let i = t.little.oldest;
             assert_eq!(t.remove(i), Some(n));
         }
-        assert!(t.is_empty() && t.oldest == NIL);
+        assert!(t.is_empty() && t.little.oldest == NIL && t.little.newest == NIL && t.little.len == 0);
+    }
+
+    #[test]
+    fn what_holds_much_is_found_among_what_holds_little() {
+        let mut t = FlowTable::default();
+        let ids: Vec<_> = (10..16).map(|n| t.insert(key(n), n, Timestamp(i64::from(n)))).collect();
+        assert_eq!((t.idle_holding_much(Timestamp(20)), t.holding_much()), (None, 0));
+        t.now_holds(ids[3], Holds::Much);
+        t.now_holds(ids[1], Holds::Much);
+        assert_eq!((t.idle_holding_much(Timestamp(20)), t.holding_much()), (Some((ids[3], 7)), 2));
+        assert_eq!(t.find(&key(13), Timestamp(18)), Some(ids[3]));
+        assert_eq!(t.idle_holding_much(Timestamp(20)), Some((ids[1], 9)));
+        t.now_holds(ids[1], Holds::Little);
+        assert_eq!((t.remove(ids[3]), t.holding_much(), t.idle_holding_much(Timestamp(20))), (Some(13), 0, None));
+        let mut rest = Vec::new();
+        while t.little.oldest != NIL {
+            rest.extend(t.remove(t.little.oldest));
+        }
+        assert_eq!(rest, [10, 12, 14, 15, 11]);
     }
 
     #[test]
