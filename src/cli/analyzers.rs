@@ -37,7 +37,7 @@ impl Analyzers {
     }
 
     pub(super) fn wind_up(&mut self, info: &SourceInfo) -> bool {
-        self.each().fold(false, |more, a| a.wind_up(info) || more)
+        self.each().map(|a| a.wind_up(info)).max().unwrap_or(false)
     }
 
     pub(super) fn end_source(&mut self, info: &SourceInfo) {

@@ -155,7 +155,7 @@ fn unreachable(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         syn.first.frame,
         u.mark.frame,
         u.code,
-        reason(&u)
+        reason(u)
     );
     let remedy = format!("On the network: look at the rules and routes of {}; check address and port.", u.from);
     Some(Hit::new(detail, remedy).at(syn.first).at(u.mark).blame(Blame::Network))
