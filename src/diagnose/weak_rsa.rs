@@ -5,7 +5,6 @@ use super::{Blame, Hit, Policy, Rule, Severity, differences, new, page, wide, wo
 use crate::facts::FlowFacts;
 use crate::siblings::Memory;
 use crate::text;
-use crate::x509::Modulus;
 
 const KEY: &str = "Make a new key on a machine with a sound random generator (openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072), have a certificate issued for it, and have the old one revoked.";
 
@@ -42,8 +41,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 fn roca(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let broken = |c: &crate::x509::Certificate| Modulus::of(c).is_some_and(|m| m.has_roca_fingerprint());
-    let (role, mark, c) = sent(f).find(|(_, _, c)| broken(c))?;
+    let (role, mark, c) = sent(f).find(|(_, _, c)| c.has_roca_fingerprint())?;
     let detail = format!(
         "The {role} sends {}, whose RSA key{} has the fingerprint of CVE-2017-15361.",
         words::cert(c),

@@ -12,6 +12,7 @@ use super::constraints::NameConstraints;
 use super::form::{self, FormFault};
 use super::key::PublicKey;
 use super::name::{NormalForm, normal_form};
+use super::rsa::Modulus;
 use super::san::San;
 use super::sct::SctList;
 use super::signature::SignatureHash;
@@ -93,6 +94,8 @@ pub struct Certificate {
     pub(crate) written: Memo<Box<RawValue>>,
     /// Where it is not in DER's form.
     pub(crate) form: Memo<Vec<FormFault>>,
+    /// Whether its key has the fingerprint of ROCA.
+    pub(crate) roca: Memo<bool>,
 }
 
 /// What follows from a certificate, once somebody asked. A clone, which may be about to be changed, has none of it.
@@ -206,6 +209,11 @@ impl Certificate {
             let form = |der| normal_form(der).ok();
             Box::new(Names { subject: form(&self.subject_raw), issuer: form(&self.issuer_raw) })
         })
+    }
+
+    /// Whether its RSA key was made by a faulty generator: see [`Modulus::has_roca_fingerprint`].
+    pub fn has_roca_fingerprint(&self) -> bool {
+        *self.roca.get_or_init(|| Modulus::of(self).is_some_and(|m| m.has_roca_fingerprint()))
     }
 
     /// Where its encoding is not DER, and its times not in the form of RFC 5280: the first few places.
