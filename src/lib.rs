@@ -49,6 +49,7 @@
 //! | a report format | a file in `report/` and a line in `FORMATS` |
 //! | a link layer | an arm in `packet/link.rs` |
 //! | a protocol that TLS may begin in | `upgrade/` |
+//! | where packets of a live capture go | a `Sink` beside those of `live/` |
 //! | a cap | a constant in `limits.rs`, with its reason; reaching it is told |
 //! | a key of the UI | a line of the table in `tui/keymap.rs` |
 //! | a capture for the tests | a case in `testdata/lab/cases/`, made by `testdata/make.py` |

@@ -138,3 +138,30 @@ fn a_capture_that_fails_is_said_in_the_end_too() {
     assert!(t.contains("tlscope: cannot write the packets to /dev/full"), "{t}");
     s.is_restored();
 }
+
+#[test]
+fn two_signals_at_once_leave_a_terminal_in_order() {
+    let Some(s) = Screen::start(100, 30) else { return };
+    let growing = s.folder.path().join("growing.pcapng");
+    append(&growing, "guide/5-client-cert-missing-12");
+    s.run("", &format!("live --follow {}", shown(&growing)));
+    s.wait("Why: flow 1");
+    s.kill("TERM");
+    // It may have ended already.
+    let _ = std::process::Command::new("kill").args(["-TERM", &s.pid()]).output();
+    s.ended(143);
+    s.is_restored();
+}
+
+#[test]
+fn a_capture_ends_when_its_time_is_over_and_can_still_be_looked_at() {
+    let Some(s) = Screen::start(100, 30) else { return };
+    let growing = s.folder.path().join("growing.pcapng");
+    append(&growing, "guide/5-client-cert-missing-12");
+    s.run("", &format!("live --for 1s --follow {}", shown(&growing)));
+    s.wait_until("the end", |t| t.contains("Why: flow 1") && !t.contains(" live "));
+    s.keys(&["Enter"]);
+    s.wait("fatal alert");
+    s.keys(&["q"]);
+    s.ended(0);
+}
