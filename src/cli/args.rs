@@ -68,6 +68,13 @@ pub(super) struct Global {
     pub(super) user: Option<String>,
 }
 
+impl Global {
+    /// With what rights files are written.
+    pub(super) fn rights(&self) -> crate::scribe::Rights {
+        crate::scribe::Rights { user: self.user.clone(), no_sandbox: self.no_sandbox, verbose: self.verbose }
+    }
+}
+
 /// An account that rights can be left to: a wrong one is a wrong command line, known before anything is opened.
 fn user(typed: &str) -> Result<String, String> {
     crate::sandbox::check_user(typed).map(|()| typed.to_owned()).map_err(|e| e.to_string())

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::args::{FailOn, Global};
 use super::live_args::LiveArgs;
-use super::output::{Output, verdict};
+use super::output::{How, Output, verdict};
 use super::report::style;
 use super::trust::TrustArgs;
 use super::{DAMAGED, FOUND, OK, complain, confine};
@@ -63,7 +63,7 @@ pub(super) fn is_stream(path: &Path) -> bool {
 }
 
 /// Why something was not opened: a sentence, and the exit code.
-pub(super) struct Refusal(String, u8);
+pub(super) struct Refusal(pub(super) String, pub(super) u8);
 
 impl From<String> for Refusal {
     fn from(sentence: String) -> Self {
@@ -88,7 +88,7 @@ impl Refusal {
 
 impl Prepared {
     /// Opens source and files.
-    pub(super) fn open(args: &LiveArgs) -> Result<Self, Refusal> {
+    pub(super) fn open(args: &LiveArgs, global: &Global) -> Result<Self, Refusal> {
         let source = match (args.capture(), &args.follow) {
             (Some(options), _) => Source::Interface(Box::new(live::open(&options)?)),
             (None, Some(path)) => open_file(path).map(|(file, name)| Source::Follow(file, name))?,
@@ -100,7 +100,10 @@ impl Prepared {
                 Source::Interface(c) => (c.info().path.as_str(), c.info().snap_len),
                 _ => ("", 0),
             };
-            let keeper = Keeper::begin(rotation, name, snap_len).map_err(|e| e.to_string())?;
+            let keeper = Keeper::begin(rotation, &global.rights(), name, snap_len).map_err(|e| e.to_string())?;
+            if let Some(note) = keeper.note().filter(|_| !global.quiet) {
+                complain(note);
+            }
             sinks.push(sieved(Box::new(keeper), args.write_on));
         }
         Ok(Self { source, sinks, duration: args.duration })
@@ -151,7 +154,7 @@ pub(super) fn sieved(to: Box<dyn Sink>, write_on: Option<FailOn>) -> Box<dyn Sin
 /// Runs it; gives the exit code.
 pub(super) fn run(args: &LiveArgs, global: &Global) -> u8 {
     if args.format.is_none() && args.output.is_none() && args.fail_on.is_none() && io::stdout().is_terminal() {
-        return show(|| Prepared::open(args), &args.trust, global);
+        return show(|| Prepared::open(args, global), &args.trust, global);
     }
     let to = args.output.as_ref().map_or_else(|| "standard output".to_owned(), |p| p.display().to_string());
     verdict(write(args, global), &to)
@@ -187,7 +190,7 @@ fn show(open: impl FnOnce() -> Result<Prepared, Refusal>, trust: &TrustArgs, glo
     let report = report::Options { style: style(global, true), ..report::Options::default() };
     let again = options.clone();
     let begin = |sink| prepared.session(again, Some(sink));
-    let shown = crate::tui::run_live(&name, options, report, wait, || confine(needs, global), begin);
+    let shown = crate::tui::run_live(&name, options, report, global.rights(), wait, || confine(needs, global), begin);
     match shown {
         Ok(()) => OK,
         Err(e) => {
@@ -206,11 +209,13 @@ fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
             return Ok(super::USAGE);
         }
     };
-    let prepared = match Prepared::open(args) {
+    let prepared = match Prepared::open(args, global) {
         Ok(p) => p,
         Err(refusal) => return Ok(refusal.tell()),
     };
-    let mut output = Output::open(args.output.as_deref())?;
+    // Lines can be read as they come; a document is nothing before it is whole.
+    let how = if format.name == "ndjson" { How::Growing } else { How::Whole };
+    let mut output = Output::open(args.output.as_deref(), how, &global.rights())?;
     let is_terminal = args.output.is_none() && io::stdout().is_terminal();
     let options = report::Options { style: style(global, is_terminal), ..report::Options::default() };
     let signals = Signals::register()?;

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::args::{FailOn, format_parser};
 use super::trust::TrustArgs;
 use crate::capture::live::{self, Through};
-use crate::scribe::Rotation;
+use crate::scribe::{Readers, Rotation};
 
 /// Arguments of `tlscope live`.
 #[derive(Clone, Debug, Args)]
@@ -59,13 +59,13 @@ pub(super) struct LiveArgs {
     #[arg(long, value_enum, value_name = "SEVERITY", hide_possible_values = true, requires = "write", num_args = 0..=1)]
     #[arg(default_missing_value = "warning")]
     pub(super) write_on: Option<FailOn>,
-    /// Begin a new file (NAME-00001.EXT and so on) after so many bytes, such as 100M
+    /// Begin a new file (NAME-00001.EXT, or the next free number) after so many bytes, such as 100M
     #[arg(long, value_name = "SIZE", value_parser = size, requires = "write")]
     pub(super) rotate_size: Option<u64>,
     /// Begin a new file after so long, such as 10m
     #[arg(long, value_name = "TIME", value_parser = time, requires = "write")]
     pub(super) rotate_every: Option<Duration>,
-    /// Keep so many files; the oldest is removed
+    /// Keep so many files, with those of earlier runs; the oldest is removed
     #[arg(long, value_name = "N", requires = "write")]
     pub(super) rotate_keep: Option<u32>,
     // As for `report`, whose help shows them.
@@ -142,6 +142,7 @@ impl LiveArgs {
             bytes: self.rotate_size.unwrap_or(0),
             seconds: self.rotate_every.map_or(0, |d| d.as_secs().max(1)),
             files: self.rotate_keep.unwrap_or(0),
+            readers: Readers::Owner,
         })
     }
 }

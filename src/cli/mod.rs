@@ -136,7 +136,8 @@ fn open(cli: Cli) -> u8 {
         let analyzer = Options { policy, ..Options::default() };
         let style = report::style(&cli.global, true);
         let report = crate::report::Options { style, inputs: vec![file.to_string_lossy().into_owned()] };
-        let options = crate::tui::TuiOptions { path: file, analyzer, filter: String::new(), report };
+        let rights = cli.global.rights();
+        let options = crate::tui::TuiOptions { path: file, analyzer, filter: String::new(), report, rights };
         let needs = Needs { terminal: true, ..Needs::default() };
         match crate::tui::run(options, || confine(needs, &cli.global)) {
             Ok(()) => OK,

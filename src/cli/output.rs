@@ -1,24 +1,17 @@
-//! Where output goes: standard output, or a file that is written aside and renamed when it is whole.
+//! Where output goes: standard output, or a file that is written aside and renamed when it is whole, or in its place.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::{DAMAGED, OK, complain};
-use crate::sandbox::give_to_caller;
-use crate::scribe::{Job, Scribe};
+use crate::scribe::{Job, Readers, Replacement, Rights, Rotation, Scribe};
 
 /// Writes to standard output. A closed pipe is a quiet end; any other error is told.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<u8>) -> u8 {
     let mut out = BufWriter::new(io::stdout().lock());
     let result = write(&mut out).and_then(|code| out.flush().map(|()| code));
     verdict(result, "standard output")
-}
-
-/// What is wrong with a temporary file, without the file's name, which nobody knows.
-pub(super) fn without_path(e: io::Error) -> io::Error {
-    let text = e.to_string();
-    io::Error::new(e.kind(), text.split(" at path ").next().unwrap_or_default().to_owned())
 }
 
 /// The exit code of a write: a closed pipe ends silently.
@@ -33,9 +26,6 @@ pub(super) fn verdict(result: io::Result<u8>, to: &str) -> u8 {
     }
 }
 
-/// Bytes gathered before they are written.
-const BUFFER: usize = 1 << 16;
-
 /// The destination of a report.
 pub(super) enum Output {
     /// Standard output.
@@ -44,46 +34,48 @@ pub(super) enum Output {
     Stderr(BufWriter<io::Stderr>),
     /// A device or pipe (`/dev/stdout`, `/dev/full`), which cannot be replaced by a renamed file.
     Device(BufWriter<File>),
-    /// A file, still under another name.
-    Aside {
-        /// The temporary file beside it.
-        file: BufWriter<File>,
-        /// Who gives it its name in the end, or removes it.
-        scribe: Scribe,
-    },
+    /// A file, which another process writes.
+    File(BufWriter<Page>),
+}
+
+/// How a file comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// Aside, until it is whole.
+    Whole,
+    /// In its place, so that what is written can be read at once.
+    Growing,
+}
+
+/// Hands on what is written.
+pub(super) struct Page(Scribe);
+
+impl Write for Page {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.data(buf)?;
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 impl Output {
     /// Opens it. With `None` it is standard output.
-    pub(super) fn open(path: Option<&Path>) -> io::Result<Self> {
-        match path {
-            Some(path) => Self::file(path, 0o666), // less what umask takes
-            None => Ok(Self::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()))),
-        }
-    }
-
-    /// A file that only its owner can read.
-    pub(super) fn secret(path: &Path) -> io::Result<Self> {
-        Self::file(path, 0o600)
-    }
-
-    fn file(path: &Path, mode: u32) -> io::Result<Self> {
+    pub(super) fn open(path: Option<&Path>, how: How, rights: &Rights) -> io::Result<Self> {
+        const BUFFER: usize = 1 << 16;
+        let Some(path) = path else { return Ok(Self::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()))) };
         if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
             let file = File::options().write(true).open(path)?;
             return Ok(Self::Device(BufWriter::with_capacity(BUFFER, file)));
         }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
-        #[cfg(not(unix))]
-        let _ = mode;
-        let file = builder.prefix(".tlscope-").tempfile_in(folder).map_err(without_path)?;
-        let _ = give_to_caller(file.as_file());
-        let (file, from) = file.keep().map_err(|e| e.error)?;
-        let job = Job::Rename { from: from.clone(), to: path.to_owned() };
-        let scribe = Scribe::start(&job).inspect_err(|_| drop(std::fs::remove_file(&from)))?;
-        Ok(Self::Aside { file: BufWriter::with_capacity(BUFFER, file), scribe })
+        let (path, readers) = (path.to_owned(), Readers::Usual);
+        let job = match how {
+            How::Whole => Job::Replace(Replacement { path, readers, keep_part: false }),
+            How::Growing => Job::Keep(Rotation { path, readers, ..Rotation::default() }),
+        };
+        Ok(Self::File(BufWriter::with_capacity(BUFFER, Page(Scribe::start(&job, rights)?))))
     }
 
     /// Standard error, gathered until it is closed.
@@ -97,10 +89,7 @@ impl Output {
             Self::Stdout(mut out) => out.flush(),
             Self::Stderr(mut out) => out.flush(),
             Self::Device(mut out) => out.flush(),
-            Self::Aside { mut file, scribe } => {
-                file.flush()?;
-                scribe.finish()
-            }
+            Self::File(out) => out.into_inner().map_err(io::IntoInnerError::into_error)?.0.finish(),
         }
     }
 }
@@ -111,7 +100,7 @@ impl Write for Output {
             Self::Stdout(out) => out.write(buf),
             Self::Stderr(out) => out.write(buf),
             Self::Device(out) => out.write(buf),
-            Self::Aside { file, .. } => file.write(buf),
+            Self::File(out) => out.write(buf),
         }
     }
 
@@ -120,7 +109,7 @@ impl Write for Output {
             Self::Stdout(out) => out.flush(),
             Self::Stderr(out) => out.flush(),
             Self::Device(out) => out.flush(),
-            Self::Aside { file, .. } => file.flush(),
+            Self::File(out) => out.flush(),
         }
     }
 }

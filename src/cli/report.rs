@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::analyzers::Analyzers;
 use super::args::{Global, ReportArgs};
-use super::output::{Output, verdict};
+use super::output::{How, Output, verdict};
 use super::{DAMAGED, FOUND, OK, complain, confine};
 use crate::analyzer::Analyzer;
 use crate::baseline::{Baseline, Comparison};
@@ -54,7 +54,7 @@ fn write(args: &ReportArgs, global: &Global) -> io::Result<u8> {
     sandbox::make_room(args.files.len());
     let files: Vec<_> = args.files.iter().map(|f| (f.as_path(), Opened::new(f))).collect();
     let baseline = args.baseline.as_deref().map(|p| (p.to_string_lossy(), std::fs::File::open(p)));
-    let mut output = Output::open(args.output.as_deref())?;
+    let mut output = Output::open(args.output.as_deref(), How::Whole, &global.rights())?;
     let is_terminal = args.output.is_none() && io::stdout().is_terminal();
     let options = report::Options {
         style: style(global, is_terminal),

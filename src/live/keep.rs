@@ -5,7 +5,7 @@ use std::io;
 use super::Error;
 use crate::analyzer::FlowReport;
 use crate::capture::{Frame, PcapngBlocks, SourceInfo};
-use crate::scribe::{Job, Rotation, Scribe};
+use crate::scribe::{Job, Rights, Rotation, Scribe};
 
 /// Takes every frame when it was analysed, and hears what became of flows.
 pub trait Sink: Send {
@@ -73,19 +73,24 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Opens the first file. Interface and snap length are what the file will say of its packets.
+    /// Opens the first file, with these rights. Interface and snap length are what the file will say of its packets.
     ///
     /// # Errors
     /// When it cannot be opened.
-    pub fn begin(rotation: Rotation, interface: &str, snap_len: u32) -> Result<Self, Error> {
+    pub fn begin(rotation: Rotation, rights: &Rights, interface: &str, snap_len: u32) -> Result<Self, Error> {
         let name = crate::text::escape(&rotation.path.to_string_lossy()).into_owned();
         let fail = |source| Error::Begin { path: name.clone(), source };
-        let mut scribe = Scribe::start(&Job::Keep(rotation)).map_err(fail)?;
+        let mut scribe = Scribe::start(&Job::Keep(rotation), rights).map_err(fail)?;
         let blocks = PcapngBlocks::new(interface, snap_len);
         let mut buffer = Vec::new();
         blocks.preamble(&mut buffer);
         scribe.preamble(&buffer).map_err(fail)?;
         Ok(Self { scribe: Some(scribe), blocks, buffer, name })
+    }
+
+    /// What is to be known of the files that were there before: a sentence, safe to print.
+    pub fn note(&self) -> Option<&str> {
+        self.scribe.as_ref().and_then(Scribe::note)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use caps::CapSet;
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset,
     RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
 };
 use nix::sys::prctl;
@@ -11,6 +11,9 @@ use nix::unistd::{Gid, Group, Uid, User, setgroups, setresgid, setresuid, setuid
 
 use super::{Error, Level, Needs, Strength, syscalls};
 use crate::text::escape;
+
+/// The sets of capabilities that count once the bounding set is empty.
+const SETS: [CapSet; 4] = [CapSet::Ambient, CapSet::Effective, CapSet::Permitted, CapSet::Inheritable];
 
 /// The user that owns nothing, where the system does not name one.
 const NOBODY: u32 = 65_534;
@@ -24,18 +27,21 @@ pub(super) fn enter(needs: &Needs) -> Result<Level, Error> {
     if Uid::effective().is_root() || Uid::current().is_root() {
         become_other(needs.user.as_deref())?;
     }
-    let sets = [CapSet::Ambient, CapSet::Effective, CapSet::Permitted, CapSet::Inheritable];
-    for set in sets {
+    for set in SETS {
         let _ = caps::clear(None, set);
     }
-    let no_capabilities = sets.iter().all(|s| caps::read(None, *s).is_ok_and(|c| c.is_empty()));
+    let no_capabilities = no_capabilities();
     let no_new_privileges = prctl::set_no_new_privs().is_ok();
     // What is in memory may be key material.
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     let _ = prctl::set_dumpable(false);
-    let landlock = lock(needs.terminal).unwrap_or(Strength::None);
+    // Of the file system only the terminal.
+    let terminal = if needs.terminal { PathFd::new("/dev/tty").ok() } else { None };
+    let rights = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+    let landlock = lock(terminal.map(|tty| (tty, rights))).unwrap_or(Strength::None);
     let seccomp = syscalls::restrict(needs);
-    Ok(Level { uid: Some(Uid::effective().as_raw()), no_capabilities, no_new_privileges, landlock, seccomp })
+    let uid = Some(Uid::effective().as_raw());
+    Ok(Level { uid, no_capabilities, writes_for_others: false, no_new_privileges, landlock, seccomp })
 }
 
 /// Root becomes somebody else for good.
@@ -44,21 +50,36 @@ fn become_other(asked: Option<&str>) -> Result<(), Error> {
         Some(name) => account(name)?,
         None => super::caller().unwrap_or_else(nobody),
     };
+    give_up(uid, gid, asked.is_some(), || setgroups(&[gid]))
+}
+
+/// Becomes this user, whose groups `groups` sets. Where that is not `required`, root of a user namespace in which nobody else
+/// exists stays who it is: it is not root.
+pub(super) fn give_up(
+    uid: Uid,
+    gid: Gid,
+    required: bool,
+    groups: impl FnOnce() -> nix::Result<()>,
+) -> Result<(), Error> {
     let steps = || -> nix::Result<()> {
-        setgroups(&[gid])?;
+        groups()?;
         setresgid(gid, gid, gid)?;
         setresuid(uid, uid, uid)
     };
     match steps() {
         Ok(()) => {}
-        // In a user namespace in which nobody else exists root is not root.
-        Err(nix::errno::Errno::EINVAL) if asked.is_none() => return Ok(()),
+        Err(nix::errno::Errno::EINVAL) if !required => return Ok(()),
         Err(e) => return Err(Error::StillRoot(e.desc().to_owned())),
     }
     if setuid(Uid::from_raw(0)).is_ok() {
         return Err(Error::StillRoot("the new user could become root again".into()));
     }
     Ok(())
+}
+
+/// True when no set of capabilities holds one.
+pub(super) fn no_capabilities() -> bool {
+    SETS.iter().all(|s| caps::read(None, *s).is_ok_and(|c| c.is_empty()))
 }
 
 /// A user by name or number, with its group.
@@ -85,16 +106,16 @@ fn nobody() -> (Uid, Gid) {
     (Uid::from_raw(NOBODY), group)
 }
 
-/// No file and no network from now on; of the file system only the terminal.
-fn lock(terminal: bool) -> Result<Strength, RulesetError> {
+/// No file and no network from now on, but what is `allowed` at or below one path.
+pub(super) fn lock(allowed: Option<(PathFd, BitFlags<AccessFs>)>) -> Result<Strength, RulesetError> {
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?
         .create()?;
-    if terminal && let Ok(tty) = PathFd::new("/dev/tty") {
-        rules = rules.add_rule(PathBeneath::new(tty, AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev))?;
+    if let Some((path, rights)) = allowed {
+        rules = rules.add_rule(PathBeneath::new(path, rights))?;
     }
     Ok(match rules.restrict_self()?.ruleset {
         RulesetStatus::FullyEnforced => Strength::Full,

@@ -9,6 +9,8 @@
 mod linux;
 #[cfg(target_os = "linux")]
 mod syscalls;
+#[cfg(target_os = "linux")]
+mod writer;
 
 use std::fmt;
 
@@ -30,6 +32,8 @@ pub struct Level {
     pub uid: Option<u32>,
     /// It has no capability.
     pub no_capabilities: bool,
+    /// Of the capabilities it has only those to write in a folder of somebody else; see [`Writer`].
+    pub writes_for_others: bool,
     /// It cannot gain rights by starting programs.
     pub no_new_privileges: bool,
     /// It can open no file and no connection.
@@ -64,8 +68,9 @@ impl fmt::Display for Level {
         };
         write!(
             f,
-            ", capabilities dropped: {}, no new privileges: {}, landlock: {landlock}, seccomp: {}",
-            yes(self.no_capabilities),
+            ", capabilities dropped: {}{}, no new privileges: {}, landlock: {landlock}, seccomp: {}",
+            yes(self.no_capabilities || self.writes_for_others),
+            if self.writes_for_others { " but those to write in a folder of another user" } else { "" },
             yes(self.no_new_privileges),
             yes(self.seccomp)
         )
@@ -121,6 +126,101 @@ pub fn enter(needs: &Needs) -> Result<Level, Error> {
 #[cfg(not(target_os = "linux"))]
 pub fn enter(_: &Needs) -> Result<Level, Error> {
     Ok(Level::default())
+}
+
+/// The sandbox of a process that writes files and parses nothing: it keeps the right to do so in one folder.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    /// Who it became: the owner of what it writes.
+    pub user: Option<u32>,
+    /// It needs the rights of root over a folder of somebody else.
+    pub for_others: bool,
+}
+
+/// Where files are written.
+#[derive(Clone, Copy, Debug)]
+pub enum Folder<'a> {
+    /// What is open already; nothing is opened any more.
+    Nowhere,
+    /// In this one.
+    One(&'a std::path::Path),
+    /// In any: a person at a screen will say.
+    Any,
+}
+
+impl Writer {
+    /// As tcpdump's `-Z`: when started as root, files are written as `user`, else as who called sudo, so that nobody needs
+    /// root's rights to write where they could not. Root that nobody called stays who it is, with no more rights than needed:
+    /// without capabilities, unless [`Writer::try_with_less`] finds that it cannot do without.
+    ///
+    /// # Errors
+    /// When the user does not exist, or root's rights cannot be given up.
+    #[cfg(target_os = "linux")]
+    pub fn begin(user: Option<&str>) -> Result<Self, Error> {
+        writer::begin(user)
+    }
+
+    /// Tries to open something without any capability first.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    #[cfg(target_os = "linux")]
+    pub fn try_with_less<T>(&mut self, mut open: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+        writer::lessen(false);
+        match open() {
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied && writer::lessen(true) => {
+                self.for_others = true;
+                open()
+            }
+            other => other,
+        }
+    }
+
+    /// What was opened will take the place of `there`, whose folder may let only owners do so.
+    #[cfg(target_os = "linux")]
+    pub fn will_replace(&mut self, there: &std::path::Path, folder: &std::path::Path) {
+        self.for_others |= writer::is_of_others(there, folder) && writer::lessen(true);
+    }
+
+    /// Nothing has to be known of it.
+    #[cfg(not(target_os = "linux"))]
+    pub fn will_replace(&mut self, _: &std::path::Path, _: &std::path::Path) {}
+
+    /// Gives up everything else.
+    #[cfg(target_os = "linux")]
+    pub fn enter(&self, folder: Folder<'_>) -> Level {
+        writer::enter(self, folder)
+    }
+
+    /// There are no such rights on this system.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(not(target_os = "linux"))]
+    pub fn begin(_: Option<&str>) -> Result<Self, Error> {
+        Ok(Self::default())
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    #[cfg(not(target_os = "linux"))]
+    pub fn try_with_less<T>(&mut self, mut open: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+        open()
+    }
+
+    /// There is no sandbox on this system.
+    #[cfg(not(target_os = "linux"))]
+    pub fn enter(&self, _: Folder<'_>) -> Level {
+        Level::default()
+    }
+}
+
+/// The rights of a process that ends others and parses nothing: to send signals, and to remove a file of its own.
+#[cfg(target_os = "linux")]
+pub(crate) fn keep_to_signals() {
+    writer::keep_to_signals();
 }
 
 /// All inputs are open at once: makes room for `files` of them, as far as the system's hard limit allows.

@@ -83,6 +83,28 @@ const ALLOWED: &[i64] = &[
     libc::SYS_exit_group,
 ];
 
+/// Calls by which the process that writes files opens, renames and removes them; landlock says where.
+const FILES: &[i64] = &[
+    libc::SYS_openat,
+    libc::SYS_renameat2,
+    libc::SYS_unlinkat,
+    libc::SYS_linkat,
+    libc::SYS_getdents64,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_fchmod,
+    libc::SYS_sync_file_range,
+    libc::SYS_write,
+    libc::SYS_writev,
+];
+#[cfg(target_arch = "x86_64")]
+const OLD_FILES: &[i64] = &[libc::SYS_open, libc::SYS_rename, libc::SYS_renameat, libc::SYS_unlink, libc::SYS_link];
+#[cfg(target_arch = "aarch64")]
+const OLD_FILES: &[i64] = &[libc::SYS_renameat];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const OLD_FILES: &[i64] = &[];
+
 /// Older names of the same calls.
 #[cfg(target_arch = "x86_64")]
 const OLD: &[i64] = &[libc::SYS_poll, libc::SYS_select, libc::SYS_epoll_wait, libc::SYS_stat, libc::SYS_lstat];
@@ -106,6 +128,18 @@ const PRCTL: &[u64] = &[libc::PR_SET_NAME as u64, libc::PR_GET_NAME as u64, 0x53
 /// Restricts all threads; false when that is not possible here.
 pub(super) fn restrict(needs: &Needs) -> bool {
     build(needs).is_some_and(|programs| programs.iter().all(|p| seccompiler::apply_filter_all_threads(p).is_ok()))
+}
+
+/// Restricts the process that writes files: it starts nothing and connects to nothing.
+pub(super) fn restrict_writer() -> bool {
+    let build = || -> Option<BpfProgram> {
+        let all = ALLOWED.iter().chain(OLD).chain(FILES).chain(OLD_FILES).filter(|n| !NOT_THERE.contains(n));
+        let rules = all.map(|n| (*n, Vec::new())).collect();
+        let arch = TargetArch::try_from(std::env::consts::ARCH).ok()?;
+        let refuse = SeccompAction::Errno(libc::EPERM as u32);
+        SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch).ok()?.try_into().ok()
+    };
+    build().is_some_and(|program| seccompiler::apply_filter_all_threads(&program).is_ok())
 }
 
 fn build(needs: &Needs) -> Option<[BpfProgram; 2]> {

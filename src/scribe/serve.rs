@@ -1,14 +1,12 @@
 //! What the scribe does when it is told.
-#![allow(clippy::disallowed_methods, reason = "files are rotated by the real clock")]
 
 use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
-use super::{Job, Rotation, op};
-use crate::sandbox::give_to_caller;
+use super::row::{Row, folder};
+use super::{Job, Replacement, Rights, op, without_path};
+use crate::sandbox::{Folder, Writer};
 use crate::text;
 
 /// Longest message: a batch of packets or of a report is far shorter.
@@ -19,21 +17,68 @@ const LONGEST: u32 = 1 << 30;
 pub fn serve(arguments: &[OsString]) -> u8 {
     // It ends with its master, however that one is ended.
     crate::signals::leave_to_others();
-    let Some(job) = Job::parse(arguments) else {
+    let parsed = arguments.split_first().and_then(|(rights, job)| Some((Rights::parse(rights)?, Job::parse(job)?)));
+    let Some((rights, job)) = parsed else {
         tell("the arguments are not understood");
         return 2;
     };
-    let input = io::stdin().lock();
-    let done = match job {
-        Job::Keep(rotation) => keep(input, rotation, &tell),
-        Job::Save => save(input, &tell),
-        Job::Rename { from, to } => rename(input, &from, &to, &tell),
-    };
-    match done {
+    match open(job, &rights).and_then(|work| work.run(io::stdin().lock(), &tell)) {
         Ok(()) => 0,
         Err(e) => {
             tell(&e.to_string());
             1
+        }
+    }
+}
+
+/// What was opened while there was a right to.
+enum Work {
+    Keep(Row),
+    Replace(Aside),
+    Save,
+}
+
+/// Opens what the job needs, with the rights of whom it belongs to, and gives up all others.
+fn open(job: Job, rights: &Rights) -> io::Result<Work> {
+    let mut writer = Writer::begin(rights.user.as_deref()).map_err(io::Error::other)?;
+    let opened = writer.try_with_less(|| match &job {
+        Job::Keep(rotation) => Row::begin(rotation.clone()).map(Work::Keep),
+        Job::Replace(to) => Aside::begin(to.clone()).map(Work::Replace),
+        Job::Save => Ok(Work::Save),
+    });
+    let work = opened.map_err(|e| match writer.user {
+        Some(user) if e.kind() == io::ErrorKind::PermissionDenied => {
+            io::Error::other(format!("{}; files are written as user {user}, not as root", without_path(e)))
+        }
+        _ => without_path(e),
+    })?;
+    let of = match &work {
+        Work::Keep(row) => row.folder(),
+        Work::Replace(aside) => {
+            writer.will_replace(&aside.to.path, folder(&aside.to.path));
+            Some(folder(&aside.to.path).to_owned())
+        }
+        Work::Save => None,
+    };
+    if !rights.no_sandbox {
+        let level = writer.enter(match (&work, &of) {
+            (_, Some(folder)) => Folder::One(folder),
+            (Work::Save, None) => Folder::Any,
+            (_, None) => Folder::Nowhere,
+        });
+        if rights.verbose {
+            let _ = writeln!(io::stderr(), "tlscope: sandbox of the process that writes files: {level}");
+        }
+    }
+    Ok(work)
+}
+
+impl Work {
+    fn run(self, input: impl Read, tell: &dyn Fn(&str)) -> io::Result<()> {
+        match self {
+            Self::Keep(row) => keep(input, row, tell),
+            Self::Replace(aside) => replace(input, aside, tell),
+            Self::Save => save(input, tell),
         }
     }
 }
@@ -60,15 +105,54 @@ fn message(input: &mut impl Read) -> io::Result<Option<(u8, Vec<u8>)>> {
     Ok((bytes.len() == length as usize).then_some((op, bytes)))
 }
 
-fn rename(mut input: impl Read, from: &Path, to: &Path, tell: &dyn Fn(&str)) -> io::Result<()> {
-    tell("ok");
-    let whole = matches!(message(&mut input)?, Some((op::WHOLE, _)));
-    let done = if whole { fs::rename(from, to) } else { Ok(()) };
-    if !whole || done.is_err() {
-        let _ = fs::remove_file(from);
+/// A file that is written aside.
+struct Aside {
+    file: tempfile::NamedTempFile,
+    to: Replacement,
+    /// Bytes that were written whole.
+    whole: u64,
+}
+
+impl Aside {
+    fn begin(to: Replacement) -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".tlscope-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(super::row::mode(to.readers)));
+        Ok(Self { file: builder.tempfile_in(folder(&to.path))?, to, whole: 0 })
     }
-    done?;
+
+    fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.as_file_mut().write_all(bytes)?;
+        self.whole = self.whole.saturating_add(bytes.len() as u64);
+        Ok(())
+    }
+
+    fn end(self) -> io::Result<()> {
+        self.file.persist(&self.to.path).map(|_| ()).map_err(|e| e.error)
+    }
+}
+
+fn replace(mut input: impl Read, mut aside: Aside, tell: &dyn Fn(&str)) -> io::Result<()> {
     tell("ok");
+    while let Some((op, bytes)) = message(&mut input)? {
+        match op {
+            op::DATA => match aside.data(&bytes) {
+                Err(e) if aside.to.keep_part && aside.whole > 0 => {
+                    aside.file.as_file().set_len(aside.whole)?;
+                    aside.end()?;
+                    return Err(io::Error::other(format!("{e}; what was written until then is kept")));
+                }
+                written => written?,
+            },
+            op::WHOLE => {
+                aside.end()?;
+                tell("ok");
+                return Ok(());
+            }
+            _ => {}
+        }
+    }
     Ok(())
 }
 
@@ -80,7 +164,10 @@ fn save(mut input: impl Read, tell: &dyn Fn(&str)) -> io::Result<()> {
             op::SAVE => open = Some(Saved::begin(bytes)),
             op::DATA => open = open.map(|s| s.and_then(|s| s.data(&bytes))),
             op::WHOLE => match open.take().map(|s| s.and_then(Saved::end)) {
-                Some(Err(e)) => tell(&e.to_string()),
+                Some(Err(e)) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    tell("there is a file of this name, which is left as it is; give another name");
+                }
+                Some(Err(e)) => tell(&without_path(e).to_string()),
                 Some(Ok(())) => tell("ok"),
                 None => tell("no file was begun"),
             },
@@ -99,18 +186,16 @@ struct Saved {
 impl Saved {
     fn begin(path: Vec<u8>) -> io::Result<Self> {
         let path = PathBuf::from(os_string(path)?);
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok(Self { file: tempfile::NamedTempFile::new_in(folder)?, path })
+        Ok(Self { file: tempfile::NamedTempFile::new_in(folder(&path))?, path })
     }
 
     fn data(mut self, bytes: &[u8]) -> io::Result<Self> {
-        self.file.write_all(bytes)?;
+        self.file.as_file_mut().write_all(bytes)?;
         Ok(self)
     }
 
     fn end(self) -> io::Result<()> {
         self.file.as_file().sync_all()?;
-        let _ = give_to_caller(self.file.as_file());
         self.file.persist_noclobber(self.path).map_err(|e| e.error)?;
         Ok(())
     }
@@ -126,102 +211,33 @@ fn os_string(bytes: Vec<u8>) -> io::Result<OsString> {
     String::from_utf8(bytes).map(OsString::from).map_err(io::Error::other)
 }
 
-fn keep(mut input: impl Read, rotation: Rotation, tell: &dyn Fn(&str)) -> io::Result<()> {
-    let mut row = Row::begin(rotation)?;
-    tell("ok");
+fn keep(mut input: impl Read, mut row: Row, tell: &dyn Fn(&str)) -> io::Result<()> {
+    row.remove()?;
+    match row.note() {
+        Some(note) => tell(&format!("ok {note}")),
+        None => tell("ok"),
+    }
     loop {
         match message(&mut input)? {
             Some((op::PREAMBLE, bytes)) => row.preamble = bytes,
             Some((op::DATA, bytes)) => row.data(&bytes)?,
             Some((op::WHOLE, _)) => {
-                row.file.flush()?;
+                row.flush()?;
                 tell("ok");
                 return Ok(());
             }
             Some(_) => {}
             // Without a word of farewell: what was written stays.
-            None => return row.file.flush(),
+            None => return row.flush(),
         }
     }
-}
-
-/// The row of files, of which the last is open.
-struct Row {
-    rotation: Rotation,
-    preamble: Vec<u8>,
-    file: File,
-    number: u32,
-    written: u64,
-    began: Instant,
-}
-
-impl Row {
-    fn begin(rotation: Rotation) -> io::Result<Self> {
-        let file = create(&name(&rotation, 1))?;
-        Ok(Self { rotation, preamble: Vec::new(), file, number: 1, written: 0, began: Instant::now() })
-    }
-
-    fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let r = &self.rotation;
-        let more = self.written.saturating_add(bytes.len() as u64);
-        let full = r.bytes > 0 && more > r.bytes;
-        let old = r.seconds > 0 && self.began.elapsed() >= Duration::from_secs(r.seconds);
-        if self.written > 0 && (full || old) {
-            self.turn()?;
-        }
-        if self.written == 0 {
-            self.file.write_all(&self.preamble)?;
-            self.written = self.preamble.len() as u64;
-        }
-        if let Err(e) = self.file.write_all(bytes) {
-            // Half of what belongs together would make the file a damaged one.
-            let _ = self.file.set_len(self.written);
-            return Err(e);
-        }
-        self.written = self.written.saturating_add(bytes.len() as u64);
-        Ok(())
-    }
-
-    fn turn(&mut self) -> io::Result<()> {
-        self.number = self.number.saturating_add(1);
-        self.file = create(&name(&self.rotation, self.number))?;
-        (self.written, self.began) = (0, Instant::now());
-        if self.rotation.files > 0
-            && let Some(old) = self.number.checked_sub(self.rotation.files).filter(|n| *n > 0)
-        {
-            fs::remove_file(name(&self.rotation, old))?;
-        }
-        Ok(())
-    }
-}
-
-/// Name of a file of the row.
-fn name(r: &Rotation, number: u32) -> PathBuf {
-    if r.bytes == 0 && r.seconds == 0 {
-        return r.path.clone();
-    }
-    let mut name = r.path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!("-{number:05}"));
-    if let Some(ending) = r.path.extension() {
-        name.push(".");
-        name.push(ending);
-    }
-    r.path.with_file_name(name)
-}
-
-/// What was sent may be secret: only the owner can read it.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    let _ = give_to_caller(&file);
-    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use super::super::{Readers, Rotation};
     use super::*;
 
     fn said(parts: &[(u8, &[u8])]) -> Vec<u8> {
@@ -237,7 +253,7 @@ mod tests {
     #[test]
     fn files_are_rotated_and_the_oldest_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let rotation = Rotation { path: folder.path().join("a.pcapng"), bytes: 10, seconds: 0, files: 2 };
+        let rotation = Rotation { path: folder.path().join("a.pcapng"), bytes: 10, files: 2, ..Rotation::default() };
         let words = said(&[
             (op::PREAMBLE, b"head"),
             (op::DATA, b"1111"),
@@ -246,7 +262,7 @@ mod tests {
             (op::DATA, b"3333"),
             (op::WHOLE, b""),
         ]);
-        keep(&words[..], rotation, &|_| {}).unwrap();
+        keep(&words[..], Row::begin(rotation).unwrap(), &|_| {}).unwrap();
         let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["a-00003.pcapng", "a-00004.pcapng"]);
@@ -284,25 +300,36 @@ mod tests {
     #[test]
     fn what_is_not_whole_gets_no_name() {
         let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (folder.path().join("aside"), folder.path().join("name"));
-        fs::write(&from, "half").unwrap();
-        rename(&[][..], &from, &to, &|_| {}).unwrap();
-        assert!(!from.exists() && !to.exists());
-        fs::write(&from, "whole").unwrap();
-        rename(&said(&[(op::WHOLE, b"")])[..], &from, &to, &|_| {}).unwrap();
-        assert_eq!(fs::read(&to).unwrap(), b"whole");
+        let path = folder.path().join("name");
+        let to = |keep_part| Replacement { path: path.clone(), readers: Readers::Owner, keep_part };
+        let begun = |keep_part| Aside::begin(to(keep_part)).unwrap();
+        replace(&said(&[(op::DATA, b"half")])[..], begun(true), &|_| {}).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        fs::write(&path, "old").unwrap();
+        replace(&said(&[(op::DATA, b"new"), (op::WHOLE, b"")])[..], begun(false), &|_| {}).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn errors_name_no_temporary_file() {
+        let e = Aside::begin(Replacement { path: "/nowhere/x".into(), readers: Readers::Owner, keep_part: false });
+        assert_eq!(without_path(e.err().unwrap()).to_string(), "No such file or directory (os error 2)");
+        assert_eq!(without_path(io::Error::other("words")).to_string(), "words");
     }
 
     #[test]
     fn arguments_come_through() {
-        let jobs = [
-            Job::Keep(Rotation { path: "a b".into(), bytes: 5, seconds: 6, files: 7 }),
-            Job::Save,
-            Job::Rename { from: "x".into(), to: "y".into() },
-        ];
+        let rotation = Rotation { path: "a b".into(), bytes: 5, seconds: 6, files: 7, readers: Readers::Usual };
+        let replacement = |keep_part| Replacement { path: "x".into(), readers: Readers::Owner, keep_part };
+        let jobs = [Job::Keep(rotation), Job::Save, Job::Replace(replacement(true)), Job::Replace(replacement(false))];
         for job in jobs {
             assert_eq!(Job::parse(&job.arguments()), Some(job));
         }
         assert_eq!(Job::parse(&["keep".into()]), None);
+        let named = Rights { user: Some("a:b".into()), no_sandbox: true, verbose: true };
+        for rights in [Rights::default(), named] {
+            assert_eq!(Rights::parse(rights.word().as_ref()), Some(rights));
+        }
     }
 }

@@ -48,7 +48,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
-use crate::scribe::{Job, Scribe};
+use crate::scribe::{Job, Rights, Scribe};
 use crate::signals::Signals;
 use crate::{analyzer, capture, report};
 
@@ -69,6 +69,8 @@ pub struct TuiOptions {
     pub filter: String,
     /// How the report looks that is printed when a signal ends it.
     pub report: report::Options,
+    /// With what rights files are written.
+    pub rights: Rights,
 }
 
 /// Why the UI could not start or go on. Each is one sentence and safe to print.
@@ -120,7 +122,7 @@ const HANGING: Duration = Duration::from_millis(500);
 pub fn run(options: TuiOptions, confine: impl FnOnce() -> Result<(), String>) -> Result<(), Error> {
     check(&options.filter)?;
     let (input, opened) = Input::open(options.path)?;
-    let ready = Ready::new(confine)?;
+    let ready = Ready::new(&options.rights, confine)?;
     let file = opened.begin()?;
     let analyzer = options.analyzer.clone();
     let (ended, loader) = ready.show(input, options.analyzer, options.filter, |stop| {
@@ -144,13 +146,14 @@ pub fn run_live(
     name: &str,
     options: analyzer::Options,
     report: report::Options,
+    rights: Rights,
     wait: bool,
     confine: impl FnOnce() -> Result<(), String>,
     begin: impl FnOnce(Box<dyn crate::live::Sink>) -> crate::live::Session,
 ) -> Result<(), Error> {
     check("")?;
     let spool = spool::Spool::new().map_err(Error::Spool)?;
-    let ready = Ready::new(confine)?;
+    let ready = Ready::new(&rights, confine)?;
     let mut session = begin(spool.sink());
     let mut patience = AT_ONCE;
     while !session.is_begun() && (wait || !patience.is_zero()) {
@@ -202,9 +205,9 @@ struct Ready {
 }
 
 impl Ready {
-    fn new(confine: impl FnOnce() -> Result<(), String>) -> Result<Self, Error> {
+    fn new(rights: &Rights, confine: impl FnOnce() -> Result<(), String>) -> Result<Self, Error> {
         let signals = Signals::register_gently().map_err(Error::Terminal)?;
-        let scribe = Scribe::start(&Job::Save).map_err(Error::Scribe)?;
+        let scribe = Scribe::start(&Job::Save, rights).map_err(Error::Scribe)?;
         terminal::prepare().map_err(Error::Terminal)?;
         confine().map_err(Error::Confine)?;
         Ok(Self { signals, scribe })

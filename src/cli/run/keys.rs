@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
-use crate::cli::output::without_path;
 use crate::sandbox::give_to_caller;
+use crate::scribe::without_path;
 
 /// Where programs write their TLS keys, by common consent.
 pub(super) const KEY_LOG: &str = "SSLKEYLOGFILE";

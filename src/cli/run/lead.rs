@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 
 use super::keys::{KEY_LOG, KeyLog};
 use super::{ENDED, NOT_FOUND, READY, STARTED, WITNESS};
+use crate::cli::args::Global;
 use crate::cli::{DAMAGED, complain};
 use crate::sandbox;
 
@@ -36,14 +37,14 @@ const LAST: Duration = Duration::from_secs(1);
 const SI_KERNEL: i32 = 0x80;
 
 /// Runs all of it; gives the exit code.
-pub(super) fn lead(command: &[OsString]) -> u8 {
-    both(command).unwrap_or_else(|e| {
+pub(super) fn lead(command: &[OsString], global: &Global) -> u8 {
+    both(command, global).unwrap_or_else(|e| {
         complain(&e.to_string());
         DAMAGED
     })
 }
 
-fn both(command: &[OsString]) -> io::Result<u8> {
+fn both(command: &[OsString], global: &Global) -> io::Result<u8> {
     let mut signals = Signals::catch()?;
     // What the command leaves behind when it was ended is ours to end, not init's.
     let _ = nix::sys::prctl::set_child_subreaper(true);
@@ -63,6 +64,9 @@ fn both(command: &[OsString]) -> io::Result<u8> {
             return Ok(NOT_FOUND);
         }
     };
+    if !global.no_sandbox {
+        sandbox::keep_to_signals();
+    }
     witness.say(STARTED);
     let (status, told) =
         Commanded { child, told: None, killed: false, passed: Vec::new() }.wait(&mut signals, &witness)?;

@@ -83,6 +83,6 @@ pub(super) fn run(args: &RunArgs, global: &Global) -> u8 {
     if std::env::var_os(WITNESS).is_some_and(|leader| leader == *parent) {
         witness::run(args, global)
     } else {
-        lead::lead(&args.command)
+        lead::lead(&args.command, global)
     }
 }

@@ -1,8 +1,9 @@
 //! The witness of `tlscope run`: captures while the command runs, reports, and writes the packets with the keys.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
 use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -13,7 +14,7 @@ use crate::capture::live::{self, Live as _};
 use crate::capture::{Frame, PcapngBlocks, SourceInfo};
 use crate::cli::args::Global;
 use crate::cli::live::{Refusal, sieved};
-use crate::cli::output::{Output, verdict, without_path};
+use crate::cli::output::{How, Output, verdict};
 use crate::cli::report::style;
 use crate::cli::{DAMAGED, FOUND, OK, USAGE, complain, confine};
 use crate::diagnose::{Policy, Severity};
@@ -21,6 +22,7 @@ use crate::limits;
 use crate::live::{Session, Sink};
 use crate::report;
 use crate::sandbox::Needs;
+use crate::scribe::{Job, Readers, Replacement, Rights, Rotation, Scribe, without_path};
 use crate::signals;
 
 /// How long one turn may wait: the end of the command is noticed within that.
@@ -29,59 +31,74 @@ const TURN: Duration = Duration::from_millis(50);
 /// What follows the end of the command is captured for so long: the last packets of its connections.
 const AFTERWARDS: Duration = Duration::from_millis(300);
 
-/// Runs it; gives the exit code.
-pub(super) fn run(args: &RunArgs, global: &Global) -> u8 {
-    let to = args.output.as_ref().map_or_else(|| "standard error".to_owned(), |p| p.display().to_string());
-    verdict(both(args, global), &to)
+/// Why it ended before it was told to.
+enum Failed {
+    /// The report cannot be written.
+    Report(io::Error),
+    /// A sentence, and the exit code.
+    Said(String, u8),
 }
 
-fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
+impl From<io::Error> for Failed {
+    fn from(e: io::Error) -> Self {
+        Self::Report(e)
+    }
+}
+
+/// That a file cannot be written.
+fn cannot_write(what: &str, path: &Path) -> impl Fn(io::Error) -> Failed + use<> {
+    let what = format!("cannot write {what}{}", crate::text::escape(&path.to_string_lossy()));
+    move |e| Failed::Said(format!("{what}: {e}"), DAMAGED)
+}
+
+/// Runs it; gives the exit code.
+pub(super) fn run(args: &RunArgs, global: &Global) -> u8 {
     // The leader passes on what is for the witness.
     signals::leave_to_others();
-    let Some(format) = report::format(&args.format) else { return Ok(USAGE) };
-    let policy = match args.trust.add_to(Policy::default()) {
-        Ok(policy) => policy,
-        Err(e) => {
-            complain(&e);
-            return Ok(USAGE);
+    let to = args.output.as_ref().map_or_else(|| "standard error".to_owned(), |p| p.display().to_string());
+    match both(args, global) {
+        Ok(code) => code,
+        Err(Failed::Report(e)) => verdict(Err(e), &to),
+        Err(Failed::Said(sentence, code)) => {
+            complain(&sentence);
+            code
         }
-    };
-    let options = args.capture.options(args.capture.interface.as_deref().unwrap_or(live::ANY));
-    let capture = match live::open(&options) {
-        Ok(c) => c,
-        Err(e) => return Ok(Refusal::from(e).tell()),
-    };
-    let failed = |e: io::Error| {
-        complain(&e.to_string());
-        Ok(DAMAGED)
-    };
-    let mut kept = match Kept::begin(capture.info()) {
-        Ok(kept) => kept,
-        Err(e) => return failed(e),
-    };
-    let not_kept = |e: io::Error| {
-        let name = args.write.to_string_lossy();
-        io::Error::other(format!("cannot write the packets to {}: {e}", crate::text::escape(&name)))
-    };
-    // It has the keys.
-    let mut file = match Output::secret(&args.write) {
-        Ok(file) => file,
-        Err(e) => return failed(not_kept(e)),
-    };
-    let mut output = match &args.output {
-        Some(path) => Output::open(Some(path))?,
-        None => Output::stderr(),
-    };
-    let style = style(global, false);
-    let mut keys = match keys::reader() {
-        Ok(keys) => keys,
-        Err(e) => return failed(e),
-    };
-    let needs = Needs { receive_only: capture.raw_fd(), ..Needs::default() };
-    if let Err(e) = confine(needs, global) {
-        complain(&e);
-        return Ok(DAMAGED);
     }
+}
+
+/// What is opened while there is a right to.
+struct Opened {
+    capture: live::Capture,
+    kept: Kept,
+    output: Output,
+    keys: File,
+}
+
+impl Opened {
+    fn open(args: &RunArgs, global: &Global) -> Result<Self, Failed> {
+        let said = |sentence| Failed::Said(sentence, DAMAGED);
+        let options = args.capture.options(args.capture.interface.as_deref().unwrap_or(live::ANY));
+        let capture = live::open(&options).map_err(|e| {
+            let Refusal(sentence, code) = e.into();
+            Failed::Said(sentence, code)
+        })?;
+        let kept = Kept::begin(&args.write, &global.rights(), capture.info())?;
+        let output = match &args.output {
+            Some(path) => Output::open(Some(path), How::Whole, &global.rights()).map_err(cannot_write("to ", path))?,
+            None => Output::stderr(),
+        };
+        let keys = keys::reader().map_err(|e| said(e.to_string()))?;
+        Ok(Self { capture, kept, output, keys })
+    }
+}
+
+fn both(args: &RunArgs, global: &Global) -> Result<u8, Failed> {
+    let Some(format) = report::format(&args.format) else { return Ok(USAGE) };
+    let policy = args.trust.add_to(Policy::default()).map_err(|e| Failed::Said(e, USAGE))?;
+    let Opened { capture, kept, mut output, mut keys } = Opened::open(args, global)?;
+    let style = style(global, false);
+    let needs = Needs { receive_only: capture.raw_fd(), ..Needs::default() };
+    confine(needs, global).map_err(|e| Failed::Said(e, DAMAGED))?;
     let mut leader = Leader::new()?;
     if !leader.begin()? {
         return Ok(DAMAGED);
@@ -92,7 +109,8 @@ fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
         vec![sieved(kept.sink()?, args.write_on)],
     );
     let mut writer = (format.make)(&mut output, &report::Options { style, ..report::Options::default() });
-    writer.begin()?;
+    // What becomes of the report does not matter to the packets.
+    let mut told = writer.begin();
     let mut until: Option<Instant> = None;
     let why = loop {
         if until.is_none() && leader.has_ended(PollTimeout::ZERO) {
@@ -103,7 +121,7 @@ fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
         }
         let goes_on = session.turn(TURN);
         for flow in session.take_flows() {
-            writer.flow(&flow)?;
+            told = told.and_then(|()| writer.flow(&flow));
         }
         session.take_decided();
         match goes_on {
@@ -116,24 +134,34 @@ fn both(args: &RunArgs, global: &Global) -> io::Result<u8> {
     // The command is waited for, whatever became of the capture.
     while !leader.has_ended(PollTimeout::NONE) {}
     for flow in &finished.flows {
-        writer.flow(flow)?;
+        told = told.and_then(|()| writer.flow(flow));
     }
-    writer.finish(&finished.sources, &finished.findings)?;
+    told = told.and_then(|()| writer.finish(&finished.sources, &finished.findings));
     let worst = writer.summary().worst();
     drop(writer);
-    output.close()?;
+    told = told.and_then(|()| output.close());
     for sentence in finished.why.iter().map(ToString::to_string).chain(finished.left_out) {
         complain(&sentence);
     }
     let mut secrets = Vec::new();
     let most = u64::try_from(limits::SECRETS_BYTES).unwrap_or(u64::MAX);
-    io::Read::by_ref(&mut keys).take(most).read_to_end(&mut secrets)?;
-    if let Err(e) = kept.copy(&secrets, &mut file).and_then(|()| file.close()) {
-        return failed(not_kept(e));
+    if let Err(e) = io::Read::by_ref(&mut keys).take(most).read_to_end(&mut secrets) {
+        complain(&format!("the keys cannot be read: {e}"));
     }
-    if !global.quiet {
+    let saved = kept.save(&secrets);
+    if !global.quiet && saved.is_ok() {
         let with = if secrets.is_empty() { "no keys (the command wrote none)" } else { "its keys" };
         complain(&format!("kept the packets and {with} in {}", crate::text::escape(&args.write.to_string_lossy())));
+    }
+    match (told, saved) {
+        (Err(e), Err(Failed::Said(sentence, _))) => {
+            complain(&sentence);
+            Err(e)?;
+        }
+        (told, saved) => {
+            saved?;
+            told?;
+        }
     }
     let found = args.fail_on.is_some_and(|limit| worst.is_some_and(|w| w >= Severity::from(limit)));
     Ok(match (finished.why.is_some(), found) {
@@ -183,13 +211,24 @@ struct Kept {
     file: File,
     name: String,
     snap_len: u32,
+    to: Scribe,
+    path: PathBuf,
 }
 
 impl Kept {
-    fn begin(info: &SourceInfo) -> io::Result<Self> {
-        let in_vain =
-            |e: io::Error| io::Error::other(format!("cannot keep packets in a temporary file: {}", without_path(e)));
-        Ok(Self { file: tempfile::tempfile().map_err(in_vain)?, name: info.path.clone(), snap_len: info.snap_len })
+    fn begin(path: &Path, rights: &Rights, info: &SourceInfo) -> Result<Self, Failed> {
+        let is_file = std::fs::metadata(path).map_or(true, |m| m.is_file());
+        let (owned, readers) = (path.to_owned(), Readers::Owner);
+        let job = match is_file {
+            true => Job::Replace(Replacement { path: owned, readers, keep_part: true }),
+            // A device or pipe cannot be replaced.
+            false => Job::Keep(Rotation { path: owned, readers, ..Rotation::default() }),
+        };
+        let to = Scribe::start(&job, rights).map_err(cannot_write("the packets to ", path))?;
+        let file = tempfile::tempfile().map_err(|e| {
+            Failed::Said(format!("cannot keep packets in a temporary file: {}", without_path(e)), DAMAGED)
+        })?;
+        Ok(Self { file, name: info.path.clone(), snap_len: info.snap_len, to, path: path.to_owned() })
     }
 
     fn blocks(&self) -> PcapngBlocks {
@@ -202,15 +241,36 @@ impl Kept {
     }
 
     /// Writes all of it: header, keys, packets.
-    fn copy(&mut self, secrets: &[u8], to: &mut impl Write) -> io::Result<()> {
+    fn save(mut self, secrets: &[u8]) -> Result<(), Failed> {
+        let fail = cannot_write("the packets to ", &self.path);
+        self.copy(secrets).and_then(|()| self.to.finish()).map_err(fail)
+    }
+
+    /// Block by block, so that what can be written is whole where not all of it can.
+    fn copy(&mut self, secrets: &[u8]) -> io::Result<()> {
         let mut head = Vec::new();
         self.blocks().preamble(&mut head);
         if !secrets.is_empty() {
             PcapngBlocks::secrets(secrets, &mut head);
         }
-        to.write_all(&head)?;
+        self.to.data(&head)?;
         self.file.seek(SeekFrom::Start(0))?;
-        io::copy(&mut self.file, to).map(|_| ())
+        let mut from = BufReader::with_capacity(1 << 17, &self.file);
+        // Type and length, both again in the length (draft-ietf-opsawg-pcapng, section 3.1).
+        let mut block = Vec::new();
+        loop {
+            block.clear();
+            if from.by_ref().take(8).read_to_end(&mut block)? < 8 {
+                return Ok(());
+            }
+            let length = block.last_chunk().map_or(0, |n| u32::from_le_bytes(*n));
+            from.by_ref().take(u64::from(length).saturating_sub(8)).read_to_end(&mut block)?;
+            // The last one of a temporary file that could not be written further.
+            if block.len() < length as usize {
+                return Ok(());
+            }
+            self.to.data(&block)?;
+        }
     }
 }
 

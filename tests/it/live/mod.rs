@@ -1,6 +1,7 @@
 //! Live capture with real traffic: in network namespaces that the tests make, so that nothing else is on the wire. Needs root,
 //! iproute2, tcpdump, openssl and curl.
 
+mod files;
 mod net;
 mod run;
 mod signals;
@@ -104,13 +105,8 @@ fn no_right_is_left_while_packets_are_read() {
         let mut w = watch(&net, 0, &["-i", "any", "--through", through], folder.path(), "report");
         // After the sandbox was entered it says what still could be opened, if anything could.
         call(&net, 0, folder.path(), "https://127.0.0.1:4433/", &[]);
-        let status = fs::read_to_string(format!("/proc/{}/status", w.child.id())).unwrap();
-        let value = |name: &str| status.lines().find_map(|l| l.strip_prefix(name)).unwrap().trim();
-        for set in ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"] {
-            assert_eq!(value(set).trim_start_matches('0'), "", "{set} in {status}");
-        }
-        assert!(value("Uid:").split_whitespace().all(|u| u != "0"), "{status}");
-        assert_eq!((value("NoNewPrivs:"), value("Seccomp:")), ("1", "2"), "{status}");
+        let uids = files::nothing_is_left_to(w.child.id());
+        assert!(uids.split_whitespace().all(|u| u != "0"), "{uids}");
         w.signal("TERM");
         assert!(w.wait().success());
         // What opens files, sockets and programs was tried from inside.

@@ -140,6 +140,33 @@ impl Drop for Running {
     }
 }
 
+/// A small disk, gone with the test.
+pub struct Disk<'f>(&'f Path);
+
+impl<'f> Disk<'f> {
+    /// `None`, said loudly, where none can be mounted.
+    pub fn mount(at: &'f Path) -> Option<Self> {
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(at).output().unwrap();
+        if !mounted.status.success() {
+            skip("a small disk cannot be mounted here: a full one is tested with /dev/full only");
+            return None;
+        }
+        Some(Self(at))
+    }
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).output();
+    }
+}
+
+/// What the kernel says of a process in its `status`, such as `Uid:`.
+pub fn status(pid: u32, what: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.lines().find_map(|l| l.strip_prefix(what)).unwrap_or_else(|| panic!("{what} in {status}")).trim().to_owned()
+}
+
 /// What a live capture says when it has begun.
 pub const BEGUN: &str = "tried from inside";
 

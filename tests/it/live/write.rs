@@ -255,15 +255,6 @@ fn real_handshakes_that_fail_are_written_and_no_other() {
     assert!(String::from_utf8_lossy(&bytes).contains("CLIENT_HANDSHAKE_TRAFFIC_SECRET "));
 }
 
-/// A small disk.
-struct Disk<'f>(&'f Path);
-
-impl Drop for Disk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0).output();
-    }
-}
-
 #[test]
 fn a_full_disk_leaves_whole_packets() {
     if !can_capture() {
@@ -272,11 +263,7 @@ fn a_full_disk_leaves_whole_packets() {
     let folder = tempfile::tempdir().unwrap();
     let small = folder.path().join("small");
     fs::create_dir(&small).unwrap();
-    let disk = Disk(&small);
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(disk.0).output().unwrap();
-    if !mounted.status.success() {
-        return skip("a small disk cannot be mounted here: a full one is tested with /dev/full only");
-    }
+    let Some(_disk) = Disk::mount(&small) else { return };
     let (code, said) = stream(folder.path(), &CAPTURES.repeat(10), &["-w", "small/kept.pcapng"]);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("cannot write the packets to small/kept.pcapng: No space left"), "{said}");
