@@ -86,9 +86,14 @@ impl Losses {
 }
 
 impl Analyzer {
-    /// For a live source: the clock says `now`, whether frames came or not. Flows that time out are reported.
+    /// For a live source: the clock says `now`, whether frames came or not. Flows that time out are reported. Frames that come
+    /// later may be older than that (a stream that stalls): what is left of closed flows stays for them.
     pub fn tick(&mut self, now: Timestamp) {
-        self.advance(now);
+        self.now = self.now.max(now);
+        while let Some(i) = self.table.overdue(self.now, limits::LIVE_LINGER_NS) {
+            self.park(i);
+        }
+        self.park_idle();
         for _ in 0..LOOKS {
             if !self.time_out() {
                 break;

@@ -216,7 +216,9 @@ impl Analyzer {
     pub fn advance(&mut self, to: Timestamp) {
         self.now = self.now.max(to);
         let linger = if self.options.live { limits::LIVE_LINGER_NS } else { limits::CLOSED_LINGER_NS };
-        while let Some(i) = self.table.expired(self.now, linger) {
+        // Of a live source the frames' own time counts here: the clock may run ahead of them (see [`Analyzer::tick`]).
+        let now = if self.options.live { to } else { self.now };
+        while let Some(i) = self.table.expired(now, linger) {
             self.end_flow(i, false);
         }
         self.park_idle();
@@ -238,17 +240,25 @@ impl Analyzer {
                 self.table.requeue(i);
                 return;
             }
-            let pending = flow.pending_bytes();
             flow.evicted = pressed && !over;
-            let id = flow.id;
-            let facts = flow.park(&mut self.certificates);
-            self.table.now_holds(i, Holds::Little);
             self.evicted_handshakes = self.evicted_handshakes.saturating_add(u64::from(pressed && !over));
-            self.pending = self.pending.saturating_sub(pending);
-            match facts {
-                Some(facts) => self.report(facts),
-                None => self.in_silence(id),
+            self.park(i);
+        }
+    }
+
+    /// Reports a flow as it stands; what remains of it in the table is what it takes to know its later packets.
+    fn park(&mut self, i: FlowIndex) {
+        let Some(flow) = self.table.get_mut(i) else { return };
+        let (id, pending) = (flow.id, flow.pending_bytes());
+        let facts = flow.park(&mut self.certificates);
+        self.table.now_holds(i, Holds::Little);
+        self.pending = self.pending.saturating_sub(pending);
+        match facts {
+            Some(mut facts) => {
+                facts.packets_lost = self.losses.within(facts.first.time, facts.doubtful_until(self.now));
+                self.report(facts);
             }
+            None => self.in_silence(id),
         }
     }
 

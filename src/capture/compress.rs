@@ -69,7 +69,9 @@ impl Stream {
     pub(super) fn new(mut raw: RawInput) -> io::Result<Self> {
         // Some compressors (pzstd) begin with a skippable frame, which zstd and lz4 have in common.
         let mut skipped = false;
-        while let Some(len) = skippable(real(&mut raw, |r| r.peek(8).map(<[u8]>::to_vec))?.as_slice()) {
+        while is_skippable(&real(&mut raw, |r| r.peek(4).map(<[u8]>::to_vec))?)
+            && let Some(len) = skippable(&real(&mut raw, |r| r.peek(8).map(<[u8]>::to_vec))?)
+        {
             skipped = true;
             if !real(&mut raw, |r| r.skip(len))? {
                 break;
@@ -153,7 +155,11 @@ fn reason(e: &io::Error, otherwise: &'static str) -> Failure {
 fn skippable(head: &[u8]) -> Option<u64> {
     let (magic, len) = head.split_first_chunk::<4>()?;
     let len = u32::from_le_bytes(*len.first_chunk()?);
-    (u32::from_le_bytes(*magic) & 0xffff_fff0 == 0x184d_2a50).then(|| u64::from(len).saturating_add(8))
+    is_skippable(magic).then(|| u64::from(len).saturating_add(8))
+}
+
+fn is_skippable(head: &[u8]) -> bool {
+    head.first_chunk().is_some_and(|magic| u32::from_le_bytes(*magic) & 0xffff_fff0 == 0x184d_2a50)
 }
 
 /// What stands between two frames.

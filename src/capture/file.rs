@@ -201,7 +201,7 @@ impl CaptureFile {
                 Err(pcapng::NoSection::Damage(what)) => Err(Error::Header { path, format: "pcapng", what }),
             };
         }
-        fill(window, LOOK)?;
+        // What is there must do: of a stream more may never come.
         let head = window.bytes();
         let look = match (packed, Compression::detect(head)) {
             (Some(outer), Some(inner)) => {

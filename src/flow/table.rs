@@ -56,6 +56,8 @@ pub struct FlowTable<T> {
     little: Order,
     much: Order,
     closing: VecDeque<(Timestamp, u32)>,
+    /// Entries at the front of `closing` that [`FlowTable::overdue`] has given.
+    overdue: usize,
     evicted: u64,
 }
 
@@ -68,6 +70,7 @@ impl<T> Default for FlowTable<T> {
             little: Order::EMPTY,
             much: Order::EMPTY,
             closing: VecDeque::new(),
+            overdue: 0,
             evicted: 0,
         }
     }
@@ -168,6 +171,7 @@ impl<T> FlowTable<T> {
                 break;
             }
             self.closing.pop_front();
+            self.overdue = self.overdue.saturating_sub(1);
             if self.slots.get(i as usize).and_then(Option::as_deref).is_some_and(|s| s.closing) {
                 return Some(i);
             }
@@ -190,6 +194,21 @@ impl<T> FlowTable<T> {
     /// Flows that hold much.
     pub fn holding_much(&self) -> usize {
         self.much.len
+    }
+
+    /// The next flow that was closed for `linger` by a clock that may run ahead of the frames. It stays for late packets,
+    /// and is given once.
+    pub fn overdue(&mut self, clock: Timestamp, linger: i64) -> Option<FlowIndex> {
+        while let Some(&(since, i)) = self.closing.get(self.overdue) {
+            if clock.0.saturating_sub(since.0) < linger {
+                break;
+            }
+            self.overdue = self.overdue.saturating_add(1);
+            if self.slots.get(i as usize).and_then(Option::as_deref).is_some_and(|s| s.closing) {
+                return Some(i);
+            }
+        }
+        None
     }
 
     /// Of the flows that hold much, the one used least recently, and for how long it was idle (ns).
@@ -330,5 +349,19 @@ mod tests {
         t.closing(i, Timestamp(5));
         assert_eq!(t.expired(Timestamp(6), 20), None);
         assert_eq!(t.expired(Timestamp(25), 20), Some(i));
+        assert_eq!(t.remove(i), Some(10));
+    }
+
+    #[test]
+    fn a_clock_that_runs_ahead_gives_a_flow_once_and_keeps_it() {
+        let mut t = FlowTable::default();
+        let [a, b] = [10, 11].map(|n| t.insert(key(n), n, Timestamp(0)));
+        t.closing(a, Timestamp(5));
+        t.closing(b, Timestamp(9));
+        assert_eq!((t.overdue(Timestamp(25), 20), t.overdue(Timestamp(25), 20)), (Some(a), None));
+        assert_eq!(t.find(&key(10), Timestamp(6)), Some(a));
+        assert_eq!((t.expired(Timestamp(25), 20), t.remove(a)), (Some(a), Some(10)));
+        assert_eq!((t.overdue(Timestamp(29), 20), t.overdue(Timestamp(99), 20)), (Some(b), None));
+        assert_eq!(t.expired(Timestamp(29), 20), Some(b));
     }
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use tlscope::analyzer::FlowReport;
+use tlscope::analyzer::{Analyzer, FlowReport, Options};
+use tlscope::capture::{self, Source};
 use tlscope::flow::{Assembler, GapReason, Payload, StreamEvent};
 use tlscope::span::{FrameNo, Timestamp};
 
@@ -246,4 +247,33 @@ fn fragments_of_one_input_do_not_complete_those_of_another() {
     assert!(flows.len() == 1 && flows[0].facts.client_hello.is_some());
     let flows = analyse_inputs([[&before[..], &[&first]].concat(), [&[second.as_slice()], &after[..]].concat()]);
     assert!(flows.iter().all(|f| f.facts.client_hello.is_none()), "a stranger's fragment was taken");
+}
+
+/// A live source's clock runs on while its stream stalls: the packets that come late belong to the flows they belong to.
+#[test]
+fn a_stream_that_stalls_makes_no_new_connections() {
+    for name in ["mtls-12.pcapng", "mtls-13.pcapng"] {
+        let live = |stall_behind: usize| {
+            let mut file = capture::open(&good(name)).unwrap();
+            let mut a = Analyzer::new(Options { live: true, ..Options::default() });
+            a.begin_source();
+            let mut n = 0;
+            while let Some(frame) = file.next_frame().unwrap() {
+                let time = frame.time.unwrap();
+                a.push(&frame);
+                n += 1;
+                if n == stall_behind {
+                    a.tick(Timestamp(time.0 + 10_000_000_000));
+                }
+            }
+            a.end_source(file.info());
+            let flows: Vec<_> = a.take_flows().iter().map(|f| (f.facts.id, f.diagnosis.outcome)).collect();
+            (n, a.sources()[0].tcp_connections, flows)
+        };
+        let (frames, connections, flows) = live(0);
+        assert!(connections == 1 && flows.len() == 1);
+        for behind in 1..=frames {
+            assert_eq!(live(behind), (frames, connections, flows.clone()), "{name}: a stall behind frame {behind}");
+        }
+    }
 }

@@ -3,6 +3,8 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -21,20 +23,55 @@ const BATCHES: usize = 8;
 /// Between two looks at a file that does not grow.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A file that is read on behind its present end until somebody says stop.
+/// After so many of them it is looked whether it is still the file it was.
+const LOOKS: u32 = 10;
+
+/// A file that is read on behind its present end until somebody says stop, or it is no longer the one it was.
 struct Follow {
     file: File,
+    path: PathBuf,
+    read: u64,
     stop: Arc<AtomicBool>,
+}
+
+impl Follow {
+    /// What is written anew would go unread without a word.
+    fn is_still_there(&self) -> io::Result<()> {
+        let here = self.file.metadata()?;
+        let len = here.len();
+        if here.is_file() && len < self.read {
+            return Err(io::Error::other(format!(
+                "the file was cut to {len} bytes while it was followed; what is written to it since is not read: start again"
+            )));
+        }
+        // Where the path cannot be looked at any more, nothing is known against it.
+        match std::fs::metadata(&self.path) {
+            Ok(there) if (there.dev(), there.ino()) != (here.dev(), here.ino()) => Err(io::Error::other(
+                "another file has its name now (it was rotated or written anew), which is not read: start again with that one",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Read for Follow {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut looks = 0u32;
         loop {
-            match self.file.read(out)? {
-                0 if out.is_empty() || self.stop.load(Ordering::Relaxed) => return Ok(0),
-                0 => thread::sleep(LOOK),
-                n => return Ok(n),
+            let n = self.file.read(out)?;
+            if n > 0 || out.is_empty() {
+                self.read = self.read.saturating_add(n as u64);
+                return Ok(n);
             }
+            // No end of the file, which a writer may be about to go on with: see [`Stream::take`].
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(io::Error::other("told to stop"));
+            }
+            if looks > 0 && looks.is_multiple_of(LOOKS) {
+                self.is_still_there()?;
+            }
+            looks = looks.wrapping_add(1);
+            thread::sleep(LOOK);
         }
     }
 }
@@ -100,7 +137,8 @@ impl Stream {
     /// The same for a file and what is still written to it, until [`Live::stop`].
     pub fn follow(file: File, label: &str) -> Self {
         let stop = Arc::<AtomicBool>::default();
-        Self::begin(Follow { file, stop: stop.clone() }, label, stop)
+        let path = PathBuf::from(label);
+        Self::begin(Follow { file, path, read: 0, stop: stop.clone() }, label, stop)
     }
 
     fn begin(input: impl Read + Send + 'static, label: &str, stop: Arc<AtomicBool>) -> Self {
@@ -122,6 +160,11 @@ impl Stream {
         (self.now, self.next, self.at) = (batch, 0, 0);
         let Some((info, error)) = end else { return Ok(()) };
         (self.info, self.ended) = (info, true);
+        if self.stop.load(Ordering::Relaxed) {
+            // It ends where it was told to, be that within a record that is still being written.
+            self.info.complete = self.begun && self.info.skipped == 0;
+            return Ok(());
+        }
         error.map_or(Ok(()), |e| Err(e.into()))
     }
 }
@@ -312,9 +355,48 @@ mod tests {
         assert!(s.next().unwrap().is_none());
         io::Write::write_all(&mut file, &bytes[41..]).unwrap();
         assert_eq!(wait_for_frame(&mut s), Some(1));
+        // Half a record: its writer is not done.
+        io::Write::write_all(&mut file, &bytes[24..30]).unwrap();
+        assert!(s.next().unwrap().is_none());
         s.stop();
         assert_eq!(wait_for_frame(&mut s), None);
-        assert_eq!((s.info().complete, s.info().frames, s.info().format), (true, 2, Some(Format::Pcap)));
+        let i = s.info();
+        assert_eq!((i.complete, i.frames, i.format, i.problems.len()), (true, 2, Some(Format::Pcap), 0));
+    }
+
+    /// Reads on until it fails; gives the words.
+    fn failure(s: &mut Stream) -> String {
+        loop {
+            match s.next().map(|f| f.is_some()) {
+                Ok(true) => {}
+                Ok(false) => match s.wait(Duration::from_secs(20)) {
+                    Ok(true) => {}
+                    Ok(false) => panic!("it ended without a word"),
+                    Err(e) => return e.to_string(),
+                },
+                Err(e) => return e.to_string(),
+            }
+        }
+    }
+
+    #[test]
+    fn a_followed_file_that_is_another_one_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.pcap");
+        std::fs::write(&path, pcap(2)).unwrap();
+        let follow = || Stream::follow(File::open(&path).unwrap(), path.to_str().unwrap());
+        let mut s = follow();
+        assert_eq!(wait_for_frame(&mut s), Some(0));
+        std::fs::rename(&path, dir.path().join("x.pcap.1")).unwrap();
+        std::fs::write(&path, pcap(3)).unwrap();
+        assert!(failure(&mut s).contains("another file has its name"));
+        let mut s = follow();
+        assert_eq!(wait_for_frame(&mut s), Some(0));
+        std::fs::write(&path, pcap(1)).unwrap();
+        let e = failure(&mut s);
+        assert!(e.contains("cut to 41 bytes") && e.contains("byte 75"), "{e}");
+        std::fs::write(&path, "no capture\n").unwrap();
+        assert!(failure(&mut follow()).contains("it is text"));
     }
 
     #[test]
