@@ -121,7 +121,7 @@ pub const WAITING_FLOW_BYTES: usize = 1 << 20;
 
 /// The same of all flows together. Beyond it the frames of the oldest flow are dropped, those of a flow that went well so far
 /// first.
-pub const WAITING_BYTES: usize = 64 << 20;
+pub const WAITING_BYTES: usize = 32 << 20;
 
 /// In the UI on a live capture: bytes of frames that are kept, twice, so that flows can be opened; of older ones only what
 /// the list says remains.
