@@ -3,18 +3,20 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::args::{FailOn, Global};
 use super::live_args::LiveArgs;
-use super::output::{How, Output, verdict};
+use super::output::{How, Output, is_stdout, is_unread, verdict};
 use super::report::style;
 use super::trust::TrustArgs;
 use super::{DAMAGED, FOUND, OK, complain, confine};
 use crate::analyzer::Options;
 use crate::capture::live::{self, Capture, Live, Stream, Through};
 use crate::diagnose::{Policy, Severity};
-use crate::live::{Keeper, Session, Sieve, Sink};
+use crate::live::{Direct, Keeper, Session, Sieve, Sink};
 use crate::report::{self, Writer};
 use crate::sandbox::Needs;
 use crate::signals::Signals;
@@ -22,6 +24,12 @@ use crate::text::count;
 
 /// How long one turn may wait: signals are answered, and flows told, within that.
 const TURN: Duration = Duration::from_millis(100);
+
+/// Between two looks at whether anybody reads.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What messages call it.
+const STDOUT: &str = "standard output";
 
 /// Between two looks at the counters on a terminal.
 const COUNTERS: Duration = Duration::from_millis(500);
@@ -31,6 +39,8 @@ pub(super) struct Prepared {
     source: Source,
     sinks: Vec<Box<dyn Sink>>,
     duration: Option<Duration>,
+    /// How many packets were kept, and where.
+    kept: Option<(Arc<AtomicU64>, String)>,
 }
 
 enum Source {
@@ -89,24 +99,34 @@ impl Refusal {
 impl Prepared {
     /// Opens source and files.
     pub(super) fn open(args: &LiveArgs, global: &Global) -> Result<Self, Refusal> {
+        if let Some(why) = wrong(args) {
+            return Err(Refusal(why.into(), super::USAGE));
+        }
         let source = match (args.capture(), &args.follow) {
             (Some(options), _) => Source::Interface(Box::new(live::open(&options)?)),
             (None, Some(path)) => open_file(path).map(|(file, name)| Source::Follow(file, name))?,
             (None, None) => Source::stream(Path::new("-"))?,
         };
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-        if let Some(rotation) = args.rotation() {
-            let (name, snap_len) = match &source {
-                Source::Interface(c) => (c.info().path.as_str(), c.info().snap_len),
-                _ => ("", 0),
-            };
+        let (name, snap_len) = match &source {
+            Source::Interface(c) => (c.info().path.as_str(), c.info().snap_len),
+            _ => ("", 0),
+        };
+        let mut kept = None;
+        if args.write.as_deref().is_some_and(is_stdout) {
+            let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
+            let direct = Direct::begin(out, name, snap_len, STDOUT)
+                .map_err(|e| format!("cannot write the packets to {STDOUT}: {e}"))?;
+            sinks.push(sieved(Box::new(direct), args.write_on));
+        } else if let Some(rotation) = args.rotation() {
             let keeper = Keeper::begin(rotation, &global.rights(), name, snap_len).map_err(|e| e.to_string())?;
             if let Some(note) = keeper.note().filter(|_| !global.quiet) {
                 complain(note);
             }
+            kept = Some((keeper.kept(), keeper.name().to_owned()));
             sinks.push(sieved(Box::new(keeper), args.write_on));
         }
-        Ok(Self { source, sinks, duration: args.duration })
+        Ok(Self { source, sinks, duration: args.duration, kept })
     }
 
     /// What the sandbox must let through.
@@ -143,6 +163,20 @@ impl Prepared {
     }
 }
 
+/// What does not go together.
+fn wrong(args: &LiveArgs) -> Option<&'static str> {
+    let rotates = args.rotate_size.is_some() || args.rotate_every.is_some();
+    let to_stdout = args.write.as_deref().is_some_and(is_stdout);
+    if args.rotate_keep.is_some() && !rotates {
+        return Some("--rotate-keep counts the files of --rotate-size or --rotate-every: give one of them");
+    }
+    if to_stdout && rotates {
+        return Some("standard output is one file: give a name with -w for more");
+    }
+    (to_stdout && args.output.is_none())
+        .then_some("the packets cannot go to standard output, where the report goes: give a file for it with -o")
+}
+
 /// A sink that gets all packets, or those of `--write-on`.
 pub(super) fn sieved(to: Box<dyn Sink>, write_on: Option<FailOn>) -> Box<dyn Sink> {
     match write_on {
@@ -164,7 +198,7 @@ pub(super) fn run(args: &LiveArgs, global: &Global) -> u8 {
 pub(super) fn show_stream(path: &Path, trust: &TrustArgs, global: &Global) -> u8 {
     let open = || {
         let source = Source::stream(path)?;
-        Ok(Prepared { source, sinks: Vec::new(), duration: None })
+        Ok(Prepared { source, sinks: Vec::new(), duration: None, kept: None })
     };
     show(open, trust, global)
 }
@@ -189,8 +223,12 @@ fn show(open: impl FnOnce() -> Result<Prepared, Refusal>, trust: &TrustArgs, glo
     let wait = matches!(prepared.source, Source::Stdin | Source::Pipe(..));
     let report = report::Options { style: style(global, true), ..report::Options::default() };
     let again = options.clone();
+    let kept = prepared.kept.clone();
     let begin = |sink| prepared.session(again, Some(sink));
     let shown = crate::tui::run_live(&name, options, report, global.rights(), wait, || confine(needs, global), begin);
+    if let Some((packets, path)) = kept.filter(|_| !global.quiet) {
+        complain(&format!("kept {} in {path}", count(packets.load(Ordering::Relaxed), "packet")));
+    }
     match shown {
         Ok(()) => OK,
         Err(e) => {
@@ -228,7 +266,7 @@ fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
     let session = prepared.session(Options { policy, ..Options::default() }, None);
     let mut writer = (format.make)(&mut output, &options);
     writer.begin()?;
-    let why = watch(session, writer.as_mut(), &signals, global)?;
+    let why = watch(session, writer.as_mut(), &signals, args, global)?;
     let worst = writer.summary().worst();
     drop(writer);
     output.close()?;
@@ -241,11 +279,25 @@ fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
 }
 
 /// Watches until told to stop; true when it ended because something failed.
-fn watch(mut session: Session, writer: &mut dyn Writer, signals: &Signals, global: &Global) -> io::Result<bool> {
+fn watch(
+    mut session: Session,
+    writer: &mut dyn Writer,
+    signals: &Signals,
+    args: &LiveArgs,
+    global: &Global,
+) -> io::Result<bool> {
     let mut counters = Counters::new(global);
+    let mut looked = Instant::now();
+    let uses_stdout = args.output.is_none() || args.write.as_deref().is_some_and(is_stdout);
     let why = loop {
         if signals.ending().is_some() {
             break None;
+        }
+        if uses_stdout && looked.elapsed() >= LOOK {
+            looked = Instant::now();
+            if is_unread() {
+                break None;
+            }
         }
         let goes_on = session.turn(TURN);
         let mut told = false;
@@ -281,6 +333,12 @@ fn watch(mut session: Session, writer: &mut dyn Writer, signals: &Signals, globa
                 count(lost, "packet")
             ));
         }
+    }
+    // Who reads the packets from a pipe may have had enough.
+    if let Some(crate::live::Error::Keep { source, .. }) = &finished.why
+        && source.kind() == io::ErrorKind::BrokenPipe
+    {
+        return Ok(false);
     }
     for sentence in finished.why.iter().map(ToString::to_string).chain(finished.left_out) {
         complain(&sentence);

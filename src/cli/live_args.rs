@@ -32,7 +32,7 @@ Examples:
 }))]
 pub(super) struct LiveArgs {
     /// Read a capture from standard input as it grows
-    #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true, conflicts_with = "follow")]
+    #[arg(value_name = "-", value_parser = stream, conflicts_with = "follow")]
     pub(super) input: Option<String>,
     /// Read a capture file and go on with what is still written to it
     #[arg(long, value_name = "FILE")]
@@ -60,13 +60,13 @@ pub(super) struct LiveArgs {
     #[arg(default_missing_value = "warning")]
     pub(super) write_on: Option<FailOn>,
     /// Begin a new file (NAME-00001.EXT, or the next free number) after so many bytes, such as 100M
-    #[arg(long, value_name = "SIZE", value_parser = size, requires = "write")]
+    #[arg(long, value_name = "SIZE", value_parser = file_size, requires = "write")]
     pub(super) rotate_size: Option<u64>,
     /// Begin a new file after so long, such as 10m
     #[arg(long, value_name = "TIME", value_parser = time, requires = "write")]
     pub(super) rotate_every: Option<Duration>,
     /// Keep so many files, with those of earlier runs; the oldest is removed
-    #[arg(long, value_name = "N", requires = "write")]
+    #[arg(long, value_name = "N", requires = "write", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) rotate_keep: Option<u32>,
     // As for `report`, whose help shows them.
     #[command(flatten)]
@@ -96,7 +96,7 @@ pub(super) struct CaptureArgs {
           value_parser = clap::value_parser!(u32).range(64..=1_048_576), display_order = 100)]
     snaplen: u32,
     /// Buffer of the kernel (default: 64M)
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64M", hide_default_value = true)]
+    #[arg(long, value_name = "SIZE", value_parser = buffer, default_value = "64M", hide_default_value = true)]
     #[arg(display_order = 100)]
     buffer: u64,
     /// Also see what is not addressed to this host
@@ -179,6 +179,25 @@ fn size(s: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "give a size such as 64K, 100M or 2G".into())
 }
 
+/// Only `-` stands without an option.
+fn stream(s: &str) -> Result<String, String> {
+    if s == "-" {
+        return Ok(s.to_owned());
+    }
+    let s = crate::text::escape(s);
+    Err(format!("an interface is given with -i {s}, a file that grows with --follow {s}; only - stands alone"))
+}
+
+/// Bytes of the buffer between the kernel and us. libpcap counts them in an `int`.
+fn buffer(s: &str) -> Result<u64, String> {
+    size(s).ok().filter(|n| (64 << 10..1 << 31).contains(n)).ok_or_else(|| "give a size from 64K to 2047M".into())
+}
+
+/// Bytes of a file of packets: in a smaller one there is hardly room for a handshake.
+fn file_size(s: &str) -> Result<u64, String> {
+    size(s).ok().filter(|n| *n >= 4 << 10).ok_or_else(|| "give a size of at least 4K, such as 100M".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +206,9 @@ mod tests {
     fn sizes_and_times() {
         assert_eq!(["1", "2K", "3MiB", "1G"].map(size), [Ok(1), Ok(2048), Ok(3 << 20), Ok(1 << 30)]);
         assert_eq!(["5", "5s", "2m", "1h"].map(|t| time(t).unwrap().as_secs()), [5, 5, 120, 3600]);
+        assert_eq!([buffer("64K"), buffer("2047M")], [Ok(64 << 10), Ok(2047 << 20)]);
+        assert!(["1", "63K", "2G", "999999G", "x"].iter().all(|s| buffer(s).is_err()));
+        assert!(file_size("1").is_err() && file_size("4K") == Ok(4096));
         for wrong in ["", "M", "5x", "-1", "0", "99999999999999999999", "18446744073709551615G"] {
             assert!(size(wrong).is_err() && time(wrong).is_err(), "{wrong}");
         }

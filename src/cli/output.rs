@@ -14,6 +14,21 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<u8>) -> u8 
     verdict(result, "standard output")
 }
 
+/// True for the names of standard output.
+pub(super) fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|p| Path::new(p) == path)
+}
+
+/// True when nobody reads standard output any more, which a quiet network would never show.
+#[cfg(target_os = "linux")]
+pub(super) fn is_unread() -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let out = io::stdout();
+    let mut fds = [PollFd::new(std::os::fd::AsFd::as_fd(&out), PollFlags::empty())];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|n| n > 0)
+        && fds.iter().filter_map(PollFd::revents).any(|r| r.contains(PollFlags::POLLERR))
+}
+
 /// The exit code of a write: a closed pipe ends silently.
 pub(super) fn verdict(result: io::Result<u8>, to: &str) -> u8 {
     match result {

@@ -1,6 +1,8 @@
 //! Where the packets of a live source go besides, and the files that keep all of them.
 
-use std::io;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Error;
 use crate::analyzer::FlowReport;
@@ -70,6 +72,7 @@ pub struct Keeper {
     blocks: PcapngBlocks,
     buffer: Vec<u8>,
     name: String,
+    kept: Arc<AtomicU64>,
 }
 
 impl Keeper {
@@ -85,7 +88,12 @@ impl Keeper {
         let mut buffer = Vec::new();
         blocks.preamble(&mut buffer);
         scribe.preamble(&buffer).map_err(fail)?;
-        Ok(Self { scribe: Some(scribe), blocks, buffer, name })
+        Ok(Self { scribe: Some(scribe), blocks, buffer, name, kept: Arc::default() })
+    }
+
+    /// How many packets were kept, also when this is gone.
+    pub fn kept(&self) -> Arc<AtomicU64> {
+        self.kept.clone()
     }
 
     /// What is to be known of the files that were there before: a sentence, safe to print.
@@ -100,6 +108,7 @@ impl Sink for Keeper {
         self.buffer.clear();
         let new = self.blocks.frame(frame, &mut self.buffer);
         scribe.data(&self.buffer)?;
+        self.kept.fetch_add(1, Ordering::Relaxed);
         if new {
             self.buffer.clear();
             self.blocks.preamble(&mut self.buffer);
@@ -125,5 +134,58 @@ impl Sink for Keeper {
 
     fn name(&self) -> &str {
         &self.name
+    }
+}
+
+/// Writes all packets as pcapng blocks to what is open already.
+#[derive(Debug)]
+pub struct Direct<W> {
+    to: W,
+    blocks: PcapngBlocks,
+    buffer: Vec<u8>,
+    name: &'static str,
+}
+
+impl<W: Write> Direct<W> {
+    /// Without a preamble, which somebody else writes. `name` is for messages.
+    pub fn new(to: W, blocks: PcapngBlocks, name: &'static str) -> Self {
+        Self { to, blocks, buffer: Vec::new(), name }
+    }
+
+    /// A whole capture, which begins here.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin(mut to: W, interface: &str, snap_len: u32, name: &'static str) -> io::Result<Self> {
+        let (blocks, mut buffer) = (PcapngBlocks::new(interface, snap_len), Vec::new());
+        blocks.preamble(&mut buffer);
+        to.write_all(&buffer)?;
+        to.flush()?;
+        Ok(Self { to, blocks, buffer, name })
+    }
+}
+
+impl<W: Write + Send> Sink for Direct<W> {
+    fn frame(&mut self, frame: &Frame<'_>, _: Option<u64>) -> io::Result<()> {
+        self.buffer.clear();
+        self.blocks.frame(frame, &mut self.buffer);
+        self.to.write_all(&self.buffer)
+    }
+
+    fn rest(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+
+    fn end(&mut self, info: &SourceInfo) -> io::Result<()> {
+        self.buffer.clear();
+        if let (Some(lost), Some(at)) = (info.dropped, info.last_time) {
+            PcapngBlocks::lost(lost, at, &mut self.buffer);
+            self.to.write_all(&self.buffer)?;
+        }
+        self.to.flush()
+    }
+
+    fn name(&self) -> &str {
+        self.name
     }
 }

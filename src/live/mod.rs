@@ -19,7 +19,7 @@ use crate::capture::{Format, Fragments, Problem, SourceInfo};
 use crate::diagnose::Finding;
 use crate::span::Timestamp;
 
-pub use keep::{Keeper, Sink};
+pub use keep::{Direct, Keeper, Sink};
 pub use sieve::Sieve;
 
 /// Frames taken in one turn.

@@ -30,6 +30,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_fdatasync,
     libc::SYS_fadvise64,
     libc::SYS_getsockopt,
+    libc::SYS_getsockname,
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
     // Waiting for it.

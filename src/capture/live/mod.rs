@@ -12,12 +12,14 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{LinkAddr, SockaddrStorage, getsockname, getsockopt, sockopt};
 
 pub use interfaces::{Interface, interfaces};
 pub use stream::Stream;
 
-use super::{Format, Frame, LinkType, Secrets, SourceInfo};
+use super::{Format, Frame, LinkType, Problem, Secrets, SourceInfo};
 use crate::span::{FrameNo, Timestamp};
 use crate::text;
 use ring::{Found, Walk};
@@ -72,6 +74,9 @@ pub enum Error {
     /// A filter was given and there is nothing that understands it.
     #[error("filters (-f) need libpcap, which is not installed; install it ({INSTALL}), or leave the filter out")]
     FilterNeedsLibpcap,
+    /// A filter was given, and the way of capturing that has none.
+    #[error("filters (-f) are those of libpcap: leave out --through socket, or the filter")]
+    FilterThroughSocket,
     /// libpcap was asked for.
     #[error("libpcap is not installed; install it ({INSTALL}), or capture through a packet socket")]
     NoLibpcap,
@@ -143,12 +148,25 @@ pub struct Capture {
     snap_len: u32,
     info: SourceInfo,
     scratch: Vec<u8>,
+    /// The interface went down, and no packet has come since.
+    is_down: bool,
 }
 
 #[derive(Debug)]
 enum Backend {
     Pcap(Pcap),
     Socket { ring: Ring, cooked: bool, walk: Option<Walk>, dropped: u64 },
+}
+
+/// The index of an interface that was removed.
+const REMOVED: usize = usize::MAX;
+
+/// The index of the interface that a packet socket listens on, 0 for all; `None` for another socket.
+fn index(fd: BorrowedFd<'_>) -> Option<usize> {
+    // Of any kind: the kernel gives a shorter one than `LinkAddr` would take.
+    let address = getsockname::<SockaddrStorage>(fd.as_raw_fd()).ok()?;
+    // -1, as the kernel has it, is the largest.
+    address.as_link_addr().map(LinkAddr::ifindex)
 }
 
 /// Opens an interface. Packets are kept from the moment this returns.
@@ -170,7 +188,10 @@ pub fn open(options: &Options) -> Result<Capture, Error> {
     };
     let (backend, link) = match made {
         Some(made) => made,
-        None if options.filter.is_some() => return Err(Error::FilterNeedsLibpcap),
+        None if options.filter.is_some() => {
+            let asked = options.through == Some(Through::Socket);
+            return Err(if asked { Error::FilterThroughSocket } else { Error::FilterNeedsLibpcap });
+        }
         None => through_socket(options, &name, kind)?,
     };
     let info = SourceInfo {
@@ -183,7 +204,8 @@ pub fn open(options: &Options) -> Result<Capture, Error> {
         ..SourceInfo::default()
     };
     let loopback = interfaces::loopback();
-    Ok(Capture { backend, interface: name, loopback, link, snap_len: options.snap_len, info, scratch: Vec::new() })
+    let (snap_len, scratch) = (options.snap_len, Vec::new());
+    Ok(Capture { backend, interface: name, loopback, link, snap_len, info, scratch, is_down: false })
 }
 
 fn through_libpcap(options: &Options, name: &str) -> Result<(Backend, LinkType), Error> {
@@ -236,6 +258,38 @@ impl Capture {
         self.fd().map(|fd| fd.as_raw_fd())
     }
 
+    /// What a socket that reports an error says: an interface that went down may come back, for which the kernel goes on to
+    /// listen; one that was removed does not. What is no packet socket is left to libpcap.
+    fn ask_why(&mut self) -> Result<(), Error> {
+        let Some(fd) = self.fd() else { return Ok(()) };
+        if index(fd).is_none() {
+            return Ok(());
+        }
+        match getsockopt(&fd, sockopt::SocketError).map(Errno::from_raw) {
+            Ok(Errno::ENETDOWN) => {
+                self.is_down = true;
+                let message = format!(
+                    "{} went down while it was captured; what passed until it was up again is not here",
+                    self.interface
+                );
+                if !self.info.problems.iter().any(|p| p.message == message) {
+                    self.info.problems.push(Problem { frame: None, offset: None, message });
+                }
+                self.still_there()
+            }
+            Ok(Errno::UnknownErrno) | Err(_) => Ok(()),
+            Ok(why) => Err(self.gone(why.desc())),
+        }
+    }
+
+    /// An interface that is down may be removed without a further error.
+    fn still_there(&self) -> Result<(), Error> {
+        match self.fd().and_then(index) {
+            Some(REMOVED) => Err(self.gone("the interface was removed")),
+            _ => Ok(()),
+        }
+    }
+
     fn gone(&self, why: &str) -> Error {
         Error::Gone { interface: self.interface.clone(), why: text::escape(why).into_owned() }
     }
@@ -250,7 +304,7 @@ impl Capture {
 
 impl Live for Capture {
     fn next(&mut self) -> Result<Option<Frame<'_>>, Error> {
-        let Self { backend, loopback, link, snap_len, info, scratch, interface } = self;
+        let Self { backend, loopback, link, snap_len, info, scratch, interface, is_down } = self;
         let (time, original, data) = match backend {
             Backend::Pcap(pcap) => match pcap.next() {
                 Ok(Some(p)) => (Timestamp::from_parts(p.time.0, p.time.1), p.original, p.data),
@@ -289,6 +343,7 @@ impl Live for Capture {
                 (Timestamp::from_parts(i64::from(found.time.0), i64::from(found.time.1)), original, data)
             }
         };
+        *is_down = false;
         info.frames = info.frames.saturating_add(1);
         info.bytes = info.bytes.saturating_add(data.len() as u64);
         info.first_time.get_or_insert(time);
@@ -305,6 +360,9 @@ impl Live for Capture {
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<bool, Error> {
+        if self.is_down {
+            self.still_there()?;
+        }
         let Some(fd) = self.fd() else {
             std::thread::sleep(at_most);
             return Ok(true);
@@ -312,23 +370,14 @@ impl Live for Capture {
         let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
         let limit = PollTimeout::try_from(at_most).unwrap_or(PollTimeout::MAX);
         match poll(&mut fds, limit) {
-            Ok(0) | Err(nix::errno::Errno::EINTR) => return Ok(true),
+            Ok(0) | Err(Errno::EINTR) => return Ok(true),
             Err(e) => return Err(self.gone(e.desc())),
             Ok(_) => {}
         }
         let broken =
             fds.iter().filter_map(PollFd::revents).any(|r| r.intersects(PollFlags::POLLERR | PollFlags::POLLHUP));
-        // libpcap tells the reason with the next packet that is asked for.
-        if broken && let Backend::Socket { ring, .. } = &self.backend {
-            let why = nix::sys::socket::getsockopt(ring, nix::sys::socket::sockopt::SocketError).unwrap_or(0);
-            if why != 0 {
-                let why = nix::errno::Errno::from_raw(why);
-                return Err(self.gone(if why == nix::errno::Errno::ENETDOWN {
-                    "the interface went down or was removed"
-                } else {
-                    why.desc()
-                }));
-            }
+        if broken {
+            self.ask_why()?;
         }
         Ok(true)
     }

@@ -11,15 +11,15 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::{ENDED, READY, RunArgs, STARTED, keys};
 use crate::analyzer::Options;
 use crate::capture::live::{self, Live as _};
-use crate::capture::{Frame, PcapngBlocks, SourceInfo};
+use crate::capture::{PcapngBlocks, SourceInfo};
 use crate::cli::args::Global;
 use crate::cli::live::{Refusal, sieved};
-use crate::cli::output::{How, Output, verdict};
+use crate::cli::output::{How, Output, is_stdout, verdict};
 use crate::cli::report::style;
 use crate::cli::{DAMAGED, FOUND, OK, USAGE, complain, confine};
 use crate::diagnose::{Policy, Severity};
 use crate::limits;
-use crate::live::{Session, Sink};
+use crate::live::{Direct, Session, Sink};
 use crate::report;
 use crate::sandbox::Needs;
 use crate::scribe::{Job, Readers, Replacement, Rights, Rotation, Scribe, without_path};
@@ -94,6 +94,10 @@ impl Opened {
 
 fn both(args: &RunArgs, global: &Global) -> Result<u8, Failed> {
     let Some(format) = report::format(&args.format) else { return Ok(USAGE) };
+    if is_stdout(&args.write) {
+        let why = "standard output is the command's: give a file for the packets with -w";
+        return Err(Failed::Said(why.into(), USAGE));
+    }
     let policy = args.trust.add_to(Policy::default()).map_err(|e| Failed::Said(e, USAGE))?;
     let Opened { capture, kept, mut output, mut keys } = Opened::open(args, global)?;
     let style = style(global, false);
@@ -237,7 +241,7 @@ impl Kept {
 
     fn sink(&self) -> io::Result<Box<dyn Sink>> {
         let file = BufWriter::with_capacity(1 << 17, self.file.try_clone()?);
-        Ok(Box::new(Packets { file, blocks: self.blocks(), buffer: Vec::new() }))
+        Ok(Box::new(Direct::new(file, self.blocks(), "a temporary file")))
     }
 
     /// Writes all of it: header, keys, packets.
@@ -271,36 +275,5 @@ impl Kept {
             }
             self.to.data(&block)?;
         }
-    }
-}
-
-struct Packets {
-    file: BufWriter<File>,
-    blocks: PcapngBlocks,
-    buffer: Vec<u8>,
-}
-
-impl Sink for Packets {
-    fn frame(&mut self, frame: &Frame<'_>, _: Option<u64>) -> io::Result<()> {
-        self.buffer.clear();
-        self.blocks.frame(frame, &mut self.buffer);
-        self.file.write_all(&self.buffer)
-    }
-
-    fn rest(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn end(&mut self, info: &SourceInfo) -> io::Result<()> {
-        self.buffer.clear();
-        if let (Some(lost), Some(at)) = (info.dropped, info.last_time) {
-            PcapngBlocks::lost(lost, at, &mut self.buffer);
-            self.file.write_all(&self.buffer)?;
-        }
-        self.file.flush()
-    }
-
-    fn name(&self) -> &str {
-        "a temporary file"
     }
 }

@@ -204,3 +204,49 @@ fn lines_can_be_read_while_they_are_written() {
     assert!(child.wait().unwrap().success());
     assert_eq!(lines(&report).last().unwrap()["type"], "summary");
 }
+
+#[test]
+fn packets_go_to_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "guide/5-client-cert-missing-12";
+    let run = |arguments: &[&str]| {
+        let mut c = Command::new(PROGRAM);
+        c.args(["live", "-", "-F", "json"]).args(arguments).current_dir(folder.path());
+        c.stdin(fs::File::open(capture(name)).unwrap()).output().unwrap()
+    };
+    for path in ["-", "/dev/stdout"] {
+        let out = run(&["-w", path, "-o", "report.json"]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        fs::write(folder.path().join("kept"), &out.stdout).unwrap();
+        assert_eq!(file_flows(&folder.path().join("kept")), file_flows(&capture(name)));
+        fs::remove_file(folder.path().join("kept")).unwrap();
+        // The report has it alone.
+        let out = run(&["-w", path]);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{said}");
+        assert!(said.contains("give a file for it with -o") && out.stdout.is_empty(), "{said}");
+        assert_eq!(run(&["-w", path, "-o", "report.json", "--rotate-size", "4K"]).status.code(), Some(2));
+    }
+    assert_eq!(crate::support::files(folder.path(), "json").len(), 1, "no file of such a name");
+    assert!(!folder.path().join("-").exists());
+}
+
+#[test]
+fn nobody_reads_is_noticed_where_nothing_happens() {
+    if !can_capture() {
+        return;
+    }
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [["-F", "ndjson", "-w", "kept.pcapng"], ["-w", "-", "-o", "report"]] {
+        let mut c = net.inside(0, PROGRAM);
+        c.args(["live", "-v", "-i", "lo"]).args(arguments).current_dir(folder.path());
+        let mut w = Running::start(&mut c, Stdio::piped(), folder.path(), BEGUN);
+        drop(w.child.stdout.take());
+        assert_eq!(w.wait().code(), Some(0), "{}", w.said());
+        assert!(!w.said().contains("cannot write"), "{}", w.said());
+    }
+    // What was kept, and the report on what went through the pipe, are whole.
+    assert!(file_flows(&folder.path().join("kept.pcapng")).is_empty());
+    assert!(fs::read_to_string(folder.path().join("report")).unwrap().contains("0 frames"));
+}

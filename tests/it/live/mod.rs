@@ -182,6 +182,43 @@ fn what_ends_a_capture_is_said() {
     assert_eq!(w.wait().code(), Some(0), "{}", w.said());
 }
 
+/// An interface that is taken down and brought up again is one capture.
+#[test]
+fn an_interface_that_comes_back_is_captured_further() {
+    if !can_capture() {
+        return;
+    }
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for through in ["socket", "libpcap"] {
+        let mut w = watch(&net, 0, &["-i", "near", "--through", through], folder, "report");
+        for _ in 0..2 {
+            must(&format!("ip -n {} link set near down", net.names[0]));
+            // Longer than it waits for packets.
+            std::thread::sleep(Duration::from_millis(300));
+            must(&format!("ip -n {} link set near up", net.names[0]));
+        }
+        call(&net, 0, folder, "https://192.0.2.2:4433/", &[]);
+        std::thread::sleep(Duration::from_millis(200));
+        w.signal("INT");
+        assert_eq!(w.wait().code(), Some(0), "{through}: {}", w.said());
+        let told = lines(&folder.join("report"));
+        assert!(told.iter().any(|l| l["outcome"] == "failed" && l["cause"] == "tcp-refused"), "{through}: {told:?}");
+        let source = &told.last().unwrap()["sources"][0];
+        assert_eq!(source["complete"], true, "{source}");
+        let problems = source["problems"].as_array().unwrap();
+        let said = |p: &Value| p["message"].as_str().unwrap().contains("near went down while it was captured");
+        assert_eq!(problems.iter().filter(|p| said(p)).count(), 1, "{through}: {source}");
+    }
+    if has_libpcap() {
+        must(&format!("ip -n {} link set near down", net.names[0]));
+        let out = net.inside(0, PROGRAM).args(["live", "-i", "near", "--through", "libpcap"]).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!((out.status.code(), said.matches("not up").count()), (Some(3), 1), "{said}");
+    }
+}
+
 #[test]
 fn what_cannot_be_captured_is_said_with_its_exit_code() {
     if !can_capture() {
@@ -189,6 +226,7 @@ fn what_cannot_be_captured_is_said_with_its_exit_code() {
     }
     for (arguments, code, said) in [
         (&["-i", "lo", "-f", "tcp prot 443"][..], 2, "the filter is not understood: "),
+        (&["-i", "lo", "-f", "tcp", "--through", "socket"], 3, "filters (-f) are those of libpcap: leave out"),
         (&["-i", "no-such-one"], 3, "there is no interface no-such-one; `tlscope interfaces` lists them"),
         (&["-i", "lo", "-w", "/nowhere/at-all"], 3, "cannot write the packets to /nowhere/at-all: No such file"),
     ] {
@@ -206,6 +244,25 @@ fn what_cannot_be_captured_is_said_with_its_exit_code() {
             assert_eq!(out.status.code(), Some(code), "{err}");
             assert!(err.starts_with(&format!("tlscope: {said}")) && err.lines().count() == 1, "{err}");
         }
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_a_wrong_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, words) in [
+        (&["eth0"][..], "an interface is given with -i eth0"),
+        (&["-i", "lo", "--buffer", "1"], "give a size from 64K to 2047M"),
+        (&["-i", "lo", "--buffer", "999999G"], "give a size from 64K to 2047M"),
+        (&["-i", "lo", "-w", "x", "--rotate-size", "1"], "give a size of at least 4K"),
+        (&["-i", "lo", "-w", "x", "--rotate-size", "4K", "--rotate-keep", "0"], "0 is not in 1.."),
+        (&["-i", "lo", "-w", "x", "--rotate-keep", "2"], "give one of them"),
+    ] {
+        let out = Command::new(PROGRAM).arg("live").args(arguments).current_dir(&folder).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{said}");
+        assert!(fs::read_dir(&folder).unwrap().next().is_none(), "{arguments:?}");
     }
 }
 

@@ -125,6 +125,29 @@ fn a_signal_ends_a_live_capture_with_its_report_and_whole_files() {
 }
 
 #[test]
+fn whoever_quits_is_told_what_was_kept() {
+    let Some(s) = Screen::start(120, 30) else { return };
+    let (growing, kept) = (s.folder.path().join("growing.pcapng"), s.folder.path().join("kept.pcapng"));
+    append(&growing, "guide/5-client-cert-missing-12");
+    s.run("", &format!("live --follow {} -w {}", shown(&growing), shown(&kept)));
+    s.wait("Why: flow 1");
+    // A name that is taken is said to be, and what is there stays.
+    fs::write(s.folder.path().join("taken"), "older").unwrap();
+    s.keys(&["w"]);
+    s.wait("asks for the name");
+    s.keys(&["Enter"]);
+    s.wait("tlscope-flow-1.pcapng");
+    s.keys(&["C-u"]);
+    s.line(&shown(&s.folder.path().join("taken")));
+    s.wait("there is a file of this name");
+    s.keys(&["q"]);
+    let t = s.ended(0);
+    assert!(t.contains("tlscope: kept 16 packets in ") && t.contains("kept.pcapng"), "{t}");
+    assert_eq!(file_flows(&kept), file_flows(&growing));
+    s.is_restored();
+}
+
+#[test]
 fn a_capture_that_fails_is_said_in_the_end_too() {
     let Some(s) = Screen::start(100, 30) else { return };
     let growing = s.folder.path().join("growing.pcapng");

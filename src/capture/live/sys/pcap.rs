@@ -152,7 +152,8 @@ impl Pcap {
             code => {
                 // SAFETY: any status has a text, which is static.
                 let status = string(unsafe { (f.pcap_statustostr)(code) });
-                return Err(Refusal::Other(format!("{status} ({})", pcap.error())));
+                let more = Some(pcap.error()).filter(|m| !m.is_empty() && *m != status);
+                return Err(Refusal::Other(more.map_or(status.clone(), |m| format!("{status} ({m})"))));
             }
         }
         // SAFETY: an active handle.
