@@ -221,7 +221,7 @@ pub const SIBLING_SERVERS: usize = 2048;
 /// Certificates, clients' addresses and server names remembered for the same.
 pub const SIBLING_NAMES: usize = 4096;
 
-/// RSA moduli of one capture that are compared with each other: some 40 ms of work for each 100 of them.
+/// RSA moduli of one capture that are compared with each other, the first ones: some 40 ms of work for each 100 of them.
 pub const SIBLING_MODULI: usize = 256;
 
 /// Handshakes whose client did not answer at once, and connections to port 80, kept to be set side by side.

@@ -144,7 +144,9 @@ fn forgotten(m: &Memory, _: &Policy) -> Vec<Hit> {
     if n == 0 {
         return Vec::new();
     }
-    let detail = format!("{n} servers, pairs, names or certificates were forgotten when newer ones came.");
+    let detail = format!(
+        "{n} servers, pairs, names or certificates were forgotten when newer ones came, or left out of a comparison."
+    );
     vec![Hit::new(detail, "Cut the capture into parts to compare all flows of each.").blame(Blame::Nobody)]
 }
 

@@ -265,7 +265,8 @@ impl Memory {
         self.clock
     }
 
-    /// Servers, pairs, names, certificates and RSA keys that were forgotten because there were too many.
+    /// Servers, pairs, names and certificates that were forgotten, and RSA keys that were not compared, because there were too
+    /// many.
     pub fn forgotten(&self) -> u64 {
         let tables = [
             self.servers.forgotten(),
@@ -273,7 +274,7 @@ impl Memory {
             self.names.forgotten(),
             self.certificates.forgotten(),
             self.lookups.forgotten(),
-            self.moduli.forgotten,
+            self.moduli.left_out,
         ];
         tables.iter().fold(0, |n, m| n.saturating_add(*m))
     }

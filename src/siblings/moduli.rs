@@ -1,6 +1,5 @@
 //! RSA moduli of a capture, compared with each other as they come.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::facts::Leaf;
@@ -19,10 +18,10 @@ pub struct SharedPrime {
 /// The moduli met so far.
 #[derive(Debug, Default)]
 pub(super) struct Moduli {
-    known: VecDeque<(Modulus, Arc<Leaf>, u64)>,
+    known: Vec<(Modulus, Arc<Leaf>, u64)>,
     pub(super) shared: Vec<SharedPrime>,
-    /// Moduli that gave way to later ones.
-    pub(super) forgotten: u64,
+    /// Moduli that were not compared, because there were too many.
+    pub(super) left_out: u64,
 }
 
 impl Moduli {
@@ -30,6 +29,11 @@ impl Moduli {
     pub(super) fn add(&mut self, cert: &Certificate, leaf: &Arc<Leaf>, flow: u64) {
         let Some(modulus) = Modulus::of(cert) else { return };
         if self.known.iter().any(|(m, ..)| *m == modulus) {
+            return;
+        }
+        // Each costs as much as a thousand other rules.
+        if self.known.len() >= limits::SIBLING_MODULI {
+            self.left_out = self.left_out.saturating_add(1);
             return;
         }
         if modulus.shares_with_any(self.known.iter().map(|(m, ..)| m)) {
@@ -42,10 +46,6 @@ impl Moduli {
                 }
             }
         }
-        if self.known.len() >= limits::SIBLING_MODULI {
-            self.known.pop_front();
-            self.forgotten = self.forgotten.saturating_add(1);
-        }
-        self.known.push_back((modulus, leaf.clone(), flow));
+        self.known.push((modulus, leaf.clone(), flow));
     }
 }

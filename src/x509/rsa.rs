@@ -190,6 +190,10 @@ fn gcd(odd: &[u64], other: &[u64]) -> Vec<u64> {
     // Each turn takes at least one bit off one of them.
     while b.iter().any(|l| *l != 0) {
         make_odd(&mut b);
+        // Both shrink: what is zero at the top is not gone through again.
+        for x in [&mut a, &mut b] {
+            x.truncate(x.iter().rposition(|l| *l != 0).map_or(0, |top| top.saturating_add(1)));
+        }
         if is_less(&b, &a) {
             std::mem::swap(&mut a, &mut b);
         }
