@@ -19,7 +19,7 @@ const SETS: [CapSet; 4] = [CapSet::Ambient, CapSet::Effective, CapSet::Permitted
 const NOBODY: u32 = 65_534;
 
 /// The newest rules of landlock that are asked for; older kernels do what they know.
-const NEWEST: ABI = ABI::V6;
+pub(super) const NEWEST: ABI = ABI::V6;
 
 pub(super) fn enter(needs: &Needs) -> Result<Level, Error> {
     // While there is still a right to: later nothing could give a capability back, but `CapBnd` should show none either.
@@ -38,10 +38,11 @@ pub(super) fn enter(needs: &Needs) -> Result<Level, Error> {
     // Of the file system only the terminal.
     let terminal = if needs.terminal { PathFd::new("/dev/tty").ok() } else { None };
     let rights = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
-    let landlock = lock(terminal.map(|tty| (tty, rights))).unwrap_or(Strength::None);
+    let allowed = terminal.map(|tty| (tty, rights)).into_iter();
+    let landlock = lock(allowed, Scope::from_all(NEWEST)).unwrap_or(Strength::None);
     let seccomp = syscalls::restrict(needs);
     let uid = Some(Uid::effective().as_raw());
-    Ok(Level { uid, no_capabilities, writes_for_others: false, no_new_privileges, landlock, seccomp })
+    Ok(Level { uid, no_capabilities, kept: Vec::new(), no_new_privileges, landlock, seccomp })
 }
 
 /// Root becomes somebody else for good.
@@ -106,15 +107,18 @@ fn nobody() -> (Uid, Gid) {
     (Uid::from_raw(NOBODY), group)
 }
 
-/// No file and no network from now on, but what is `allowed` at or below one path.
-pub(super) fn lock(allowed: Option<(PathFd, BitFlags<AccessFs>)>) -> Result<Strength, RulesetError> {
-    let mut rules = Ruleset::default()
+/// No file and no network from now on, but what is `allowed` at or below some paths; `scope` is what else ends at this process.
+pub(super) fn lock(
+    allowed: impl Iterator<Item = (PathFd, BitFlags<AccessFs>)>,
+    scope: BitFlags<Scope>,
+) -> Result<Strength, RulesetError> {
+    let rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
-        .handle_access(AccessNet::from_all(NEWEST))?
-        .scope(Scope::from_all(NEWEST))?
-        .create()?;
-    if let Some((path, rights)) = allowed {
+        .handle_access(AccessNet::from_all(NEWEST))?;
+    let rules = if scope.is_empty() { rules } else { rules.scope(scope)? };
+    let mut rules = rules.create()?;
+    for (path, rights) in allowed {
         rules = rules.add_rule(PathBeneath::new(path, rights))?;
     }
     Ok(match rules.restrict_self()?.ruleset {

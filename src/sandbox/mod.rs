@@ -32,8 +32,8 @@ pub struct Level {
     pub uid: Option<u32>,
     /// It has no capability.
     pub no_capabilities: bool,
-    /// Of the capabilities it has only those to write in a folder of somebody else; see [`Writer`].
-    pub writes_for_others: bool,
+    /// The capabilities that it has kept because it needs them, as the kernel calls them.
+    pub kept: Vec<String>,
     /// It cannot gain rights by starting programs.
     pub no_new_privileges: bool,
     /// It can open no file and no connection.
@@ -66,11 +66,14 @@ impl fmt::Display for Level {
             Strength::Part => "in part",
             Strength::Full => "yes",
         };
+        let dropped = if self.kept.is_empty() {
+            yes(self.no_capabilities).to_owned()
+        } else {
+            format!("all but {}", self.kept.join(" and "))
+        };
         write!(
             f,
-            ", capabilities dropped: {}{}, no new privileges: {}, landlock: {landlock}, seccomp: {}",
-            yes(self.no_capabilities || self.writes_for_others),
-            if self.writes_for_others { " but those to write in a folder of another user" } else { "" },
+            ", capabilities dropped: {dropped}, no new privileges: {}, landlock: {landlock}, seccomp: {}",
             yes(self.no_new_privileges),
             yes(self.seccomp)
         )
@@ -217,10 +220,11 @@ impl Writer {
     }
 }
 
-/// The rights of a process that ends others and parses nothing: to send signals, and to remove a file of its own.
+/// The sandbox of a process that ends others and parses nothing: it can send signals, see its own children, and remove a file
+/// in `folder`.
 #[cfg(target_os = "linux")]
-pub(crate) fn keep_to_signals() {
-    writer::keep_to_signals();
+pub(crate) fn keep_to_signals(folder: Option<&std::path::Path>) -> Level {
+    writer::keep_to_signals(folder)
 }
 
 /// All inputs are open at once: makes room for `files` of them, as far as the system's hard limit allows.

@@ -131,10 +131,27 @@ pub(super) fn restrict(needs: &Needs) -> bool {
     build(needs).is_some_and(|programs| programs.iter().all(|p| seccompiler::apply_filter_all_threads(p).is_ok()))
 }
 
+/// Calls by which the process that leads ends others and removes a file.
+const LEADING: &[i64] = &[libc::SYS_kill, libc::SYS_openat, libc::SYS_unlinkat, libc::SYS_write, libc::SYS_writev];
+#[cfg(target_arch = "x86_64")]
+const OLD_LEADING: &[i64] = &[libc::SYS_open, libc::SYS_unlink];
+#[cfg(not(target_arch = "x86_64"))]
+const OLD_LEADING: &[i64] = &[];
+
 /// Restricts the process that writes files: it starts nothing and connects to nothing.
 pub(super) fn restrict_writer() -> bool {
+    restrict_to(&[FILES, OLD_FILES])
+}
+
+/// Restricts the process that leads another: it starts nothing any more.
+pub(super) fn restrict_leader() -> bool {
+    restrict_to(&[LEADING, OLD_LEADING])
+}
+
+/// Restricts all threads to the usual calls and these.
+fn restrict_to(more: &[&[i64]]) -> bool {
     let build = || -> Option<BpfProgram> {
-        let all = ALLOWED.iter().chain(OLD).chain(FILES).chain(OLD_FILES).filter(|n| !NOT_THERE.contains(n));
+        let all = [ALLOWED, OLD].iter().chain(more).copied().flatten().filter(|n| !NOT_THERE.contains(n));
         let rules = all.map(|n| (*n, Vec::new())).collect();
         let arch = TargetArch::try_from(std::env::consts::ARCH).ok()?;
         let refuse = SeccompAction::Errno(libc::EPERM as u32);

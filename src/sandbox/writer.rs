@@ -6,12 +6,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use caps::{CapSet, Capability, CapsHashSet};
-use landlock::{AccessFs, PathFd};
+use landlock::{Access as _, AccessFs, BitFlags, PathFd, Scope};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Uid, User, initgroups, setgroups};
 
-use super::linux::{account, give_up, lock, no_capabilities};
+use super::linux::{NEWEST, account, give_up, lock, no_capabilities};
 use super::{Error, Folder, Level, Strength, Writer, syscalls};
 
 /// What root needs in a folder of another user: to write there, and to put a file in the place of another's where only owners may.
@@ -43,13 +43,8 @@ pub(super) fn lessen(for_others: bool) -> bool {
 }
 
 pub(super) fn enter(writer: &Writer, folder: Folder<'_>) -> Level {
-    let kept: CapsHashSet = if writer.for_others { FOR_OTHERS.into() } else { CapsHashSet::new() };
-    keep(&kept);
-    let no_capabilities = no_capabilities();
-    let no_new_privileges = prctl::set_no_new_privs().is_ok();
-    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-    let _ = prctl::set_dumpable(false);
-    let open = match folder {
+    let kept: &[Capability] = if writer.for_others { &FOR_OTHERS } else { &[] };
+    let folder = match folder {
         Folder::Nowhere => None,
         Folder::One(path) => Some(path),
         Folder::Any => Some(Path::new("/")),
@@ -60,17 +55,26 @@ pub(super) fn enter(writer: &Writer, folder: Folder<'_>) -> Level {
         | AccessFs::Truncate
         | AccessFs::MakeReg
         | AccessFs::RemoveFile;
-    let allowed = open.and_then(|path| PathFd::new(path).ok()).map(|path| (path, rights));
-    let landlock = lock(allowed).unwrap_or(Strength::None);
-    let seccomp = syscalls::restrict_writer();
-    Level {
-        uid: Some(Uid::effective().as_raw()),
-        no_capabilities,
-        writes_for_others: writer.for_others,
-        no_new_privileges,
-        landlock,
-        seccomp,
-    }
+    confine(kept, folder.map(|f| (f, rights)).into_iter(), Scope::from_all(NEWEST), syscalls::restrict_writer)
+}
+
+/// The steps, in the order of [`super::enter`].
+fn confine<'p>(
+    kept: &[Capability],
+    allowed: impl Iterator<Item = (&'p Path, BitFlags<AccessFs>)>,
+    scope: BitFlags<Scope>,
+    restrict: fn() -> bool,
+) -> Level {
+    keep(&kept.iter().copied().collect());
+    let no_capabilities = no_capabilities();
+    let no_new_privileges = prctl::set_no_new_privs().is_ok();
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    let _ = prctl::set_dumpable(false);
+    let allowed = allowed.filter_map(|(path, rights)| Some((PathFd::new(path).ok()?, rights)));
+    let landlock = lock(allowed, scope).unwrap_or(Strength::None);
+    let kept = kept.iter().map(ToString::to_string).collect();
+    let uid = Some(Uid::effective().as_raw());
+    Level { uid, no_capabilities, kept, no_new_privileges, landlock, seccomp: restrict() }
 }
 
 /// True where a file can be put in the place of `there` by its owner only, and that is somebody else.
@@ -81,12 +85,24 @@ pub(super) fn is_of_others(there: &Path, folder: &Path) -> bool {
     folder.mode() & STICKY != 0 && there.uid() != own && folder.uid() != own
 }
 
-pub(super) fn keep_to_signals() {
+pub(super) fn keep_to_signals(folder: Option<&Path>) -> Level {
     let _ = caps::clear(None, CapSet::Bounding);
-    let kept = [Capability::CAP_KILL, Capability::CAP_DAC_OVERRIDE, Capability::CAP_FOWNER];
+    // Only root starts programs as somebody else, whom it may then not end.
+    let mut kept = Vec::new();
+    if Uid::effective().is_root() {
+        kept.push(Capability::CAP_KILL);
+        if folder.and_then(|f| fs::metadata(f).ok()).is_some_and(|m| m.uid() != Uid::effective().as_raw()) {
+            kept.extend(FOR_OTHERS);
+        }
+    }
     let had = caps::read(None, CapSet::Permitted).unwrap_or_default();
-    keep(&kept.into_iter().filter(|c| had.contains(c)).collect());
-    let _ = prctl::set_no_new_privs();
+    kept.retain(|c| had.contains(c));
+    // Its children stand there.
+    let own = Path::new("/proc/self");
+    let allowed = [(own, AccessFs::ReadFile.into())].into_iter();
+    let allowed = allowed.chain(folder.map(|f| (f, AccessFs::RemoveFile.into())));
+    // Without a scope for signals: they are for processes that were started before.
+    confine(&kept, allowed, BitFlags::EMPTY, syscalls::restrict_leader)
 }
 
 /// Keeps these capabilities, as far as they are there.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::sandbox::give_to_caller;
 use crate::scribe::without_path;
@@ -38,6 +38,13 @@ impl KeyLog {
         // The command writes to it, as whoever called.
         give_to_caller(&file)?;
         Ok(log)
+    }
+}
+
+impl KeyLog {
+    /// Where the temporary one is.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        if self.is_temporary { self.path.parent() } else { None }
     }
 }
 

@@ -65,7 +65,10 @@ fn both(command: &[OsString], global: &Global) -> io::Result<u8> {
         }
     };
     if !global.no_sandbox {
-        sandbox::keep_to_signals();
+        let level = sandbox::keep_to_signals(keys.folder());
+        if global.verbose {
+            complain(&format!("sandbox of the process that leads: {level}"));
+        }
     }
     witness.say(STARTED);
     let (status, told) =

@@ -91,6 +91,27 @@ fn who_writes_files_has_no_right_but_that() {
     assert_eq!(status(scribe, "CapPrm:"), status(scribe, "CapEff:"));
     w.signal("TERM");
     assert!(w.wait().success(), "{}", w.said());
+    // Of `run` one process parses and has no right, one writes, and one can only end the command.
+    let mut c = net.inside(0, PROGRAM);
+    c.args(["run", "-v", "-i", "lo", "-w"]).arg(own.join("run.pcapng")).args([
+        "--",
+        "sh",
+        "-c",
+        "echo begun >&2; read x",
+    ]);
+    let mut w = Running::start(c.stdin(Stdio::piped()), Stdio::null(), folder, "process that leads");
+    let leader = w.child.id();
+    assert_eq!(u64::from_str_radix(&status(leader, "CapPrm:"), 16).unwrap(), 1 << 5);
+    assert_eq!((status(leader, "NoNewPrivs:"), status(leader, "Seccomp:")), ("1".into(), "2".into()));
+    assert!(w.said().contains("that leads: user 0, capabilities dropped: all but CAP_KILL, "), "{}", w.said());
+    assert!(!w.said().contains("landlock: no"), "{}", w.said());
+    let is_witness = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim() == "tlscope";
+    let witness = children(leader).into_iter().find(is_witness).unwrap();
+    assert!(nothing_is_left_to(witness).split_whitespace().all(|uid| uid == "65534"));
+    let scribe = children(witness);
+    assert_eq!(scribe.iter().map(|s| nothing_is_left_to(*s)).collect::<Vec<_>>().len(), 1);
+    drop(w.child.stdin.take());
+    assert_eq!(w.wait().code(), Some(1), "{}", w.said());
     // Who called sudo does not write where they could not, as with tcpdump; reports are no exception.
     for (arguments, what) in [(["-w", "a.pcapng"], "the packets to "), (["-o", "report"], "to ")] {
         let mut c = net.inside(0, PROGRAM);
