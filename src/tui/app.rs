@@ -207,6 +207,10 @@ impl App {
             // Whoever looks at the first flow of a live list goes on looking at that one.
             self.list.hold();
             self.list.forget_oldest(limits::LIVE_ROWS);
+            if self.list.following {
+                self.list.follow();
+                self.why_top = 0;
+            }
         }
     }
 

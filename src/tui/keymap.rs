@@ -124,7 +124,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     binding(&[Code(KeyCode::PageUp), Ctrl('b')], Action::PageUp, MOVE, "page up"),
     binding(&[Code(KeyCode::PageDown), Ctrl('f')], Action::PageDown, MOVE, "page down"),
     binding(&[Char('g'), Code(KeyCode::Home)], Action::Top, MOVE, "first line"),
-    binding(&[Char('G'), Code(KeyCode::End)], Action::Bottom, MOVE, "last line"),
+    binding(&[Char('G'), Code(KeyCode::End)], Action::Bottom, MOVE, "last line; in a live list, go on with the newest"),
     binding(&[Code(KeyCode::Enter)], Action::Open, MOVE, "open the flow; go into its message; fold or unfold a field"),
     binding(
         &[Char(' ')],

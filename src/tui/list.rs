@@ -114,6 +114,8 @@ pub(crate) struct List {
     pub(crate) widths: Widths,
     /// The user has moved: new flows must not move the cursor to another one.
     moved: bool,
+    /// The cursor stays on the last line, whatever comes.
+    pub(crate) following: bool,
     /// The filter has changed and the view has not.
     stale: bool,
     /// Counts the filterings: what is made from the passing flows is made anew when it changes.
@@ -155,6 +157,7 @@ impl Default for List {
             counts: Counts::default(),
             widths: Widths::default(),
             moved: false,
+            following: false,
             stale: false,
             filtering: 0,
             kin: Kin::default(),
@@ -324,9 +327,15 @@ impl List {
         self.moved |= !self.view.is_empty();
     }
 
-    /// Moves the cursor.
+    /// Moves the cursor to the last line, and from now on to each that becomes the last.
+    pub(crate) fn follow(&mut self) {
+        self.move_to(usize::MAX);
+        self.following = true;
+    }
+
+    /// Moves the cursor, and there it stays.
     pub(crate) fn move_to(&mut self, pos: usize) {
-        self.moved = true;
+        (self.moved, self.following) = (true, false);
         self.cursor = pos.min(self.view.len().saturating_sub(1));
     }
 

@@ -109,6 +109,7 @@ impl App {
             Action::Open | Action::Right => return self.open_flow(),
             Action::Back => return self.list_back(),
             Action::Toggle if flowing => return self.freeze(),
+            Action::Bottom if flowing => l.follow(),
             Action::Toggle | Action::Mark => return popup::compare::mark(self),
             Action::FailedOnly => {
                 l.failed_only = !l.failed_only;

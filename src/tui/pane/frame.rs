@@ -27,6 +27,7 @@ pub(crate) fn header(app: &App, c: &mut Canvas<'_>) {
     if let Some(pace) = p.live.filter(|_| app.loading()) {
         match &app.frozen {
             Some(waiting) => parts.push((format!(" frozen, {} wait", thousands(waiting.len() as u64)), Paint::Warning)),
+            None if app.list.following => parts.push((" live, following".into(), Paint::Good)),
             None => parts.push((" live".into(), Paint::Good)),
         }
         parts.push((format!(" {}/s", count(pace.rate, "packet")), Paint::Dim));

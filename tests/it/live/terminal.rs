@@ -36,13 +36,23 @@ fn a_growing_capture_is_watched() {
     s.keys(&["Space"]);
     let both = s.wait("Flows (2)");
     assert!(both.contains("Why: flow 1") && both.contains("1 failed"), "{both}");
+    // The last line goes on with what comes, until the cursor is moved.
+    s.keys(&["G"]);
+    s.wait("live, following");
+    append("good/mtls-12");
+    s.wait("Why: flow 3");
+    s.keys(&["k"]);
+    s.wait("Why: flow 2");
+    s.wait_until("not following", |t| t.contains(" live ") && !t.contains("following"));
+    s.keys(&["g"]);
+    s.wait("Why: flow 1");
     // What was captured can be opened while the capture goes on.
     s.keys(&["Enter"]);
     s.wait("CertificateRequest");
     s.tmux(&["resize-window", "-x", "80", "-y", "24"]);
     s.wait_until("80 columns", |t| t.lines().any(|l| l.starts_with('┌') && l.trim_end().chars().count() == 80));
     s.keys(&["Escape"]);
-    s.wait("Flows (2)");
+    s.wait("Flows (3)");
     s.keys(&["q"]);
     s.ended(0);
     s.is_restored();
