@@ -7,7 +7,7 @@ use crate::tui::app::{App, Pane};
 use crate::tui::chrome::{Canvas, wrap};
 use crate::tui::explain;
 use crate::tui::groups::View;
-use crate::tui::row::{Mark, Row, endpoint};
+use crate::tui::row::{Mark, Row, clock, endpoint};
 use crate::tui::theme::Paint;
 
 /// The text as lines of a width.
@@ -95,7 +95,7 @@ fn summary(r: &Row) -> Option<String> {
 /// Draws the pane.
 pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
     let title = match (app.view(), app.list.selected()) {
-        (View::Flows, Some(r)) => format!("Why: flow {}", r.id),
+        (View::Flows, Some(r)) => format!("Why: flow {} at {} UTC", r.id, clock(r.time)),
         (View::Flows, None) => "Why".to_owned(),
         (View::Servers, _) => "This server".to_owned(),
         (View::Certificates, _) => "This certificate".to_owned(),
