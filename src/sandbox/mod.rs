@@ -220,11 +220,10 @@ impl Writer {
     }
 }
 
-/// The sandbox of a process that ends others and parses nothing: it can send signals, see its own children, and remove a file
-/// in `folder`.
+/// The sandbox of a process that ends others and parses nothing: it can send signals, and see its own children.
 #[cfg(target_os = "linux")]
-pub(crate) fn keep_to_signals(folder: Option<&std::path::Path>) -> Level {
-    writer::keep_to_signals(folder)
+pub(crate) fn keep_to_signals() -> Level {
+    writer::keep_to_signals()
 }
 
 /// All inputs are open at once: makes room for `files` of them, as far as the system's hard limit allows.

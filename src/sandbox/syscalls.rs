@@ -131,12 +131,8 @@ pub(super) fn restrict(needs: &Needs) -> bool {
     build(needs).is_some_and(|programs| programs.iter().all(|p| seccompiler::apply_filter_all_threads(p).is_ok()))
 }
 
-/// Calls by which the process that leads ends others and removes a file.
-const LEADING: &[i64] = &[libc::SYS_kill, libc::SYS_openat, libc::SYS_unlinkat, libc::SYS_write, libc::SYS_writev];
-#[cfg(target_arch = "x86_64")]
-const OLD_LEADING: &[i64] = &[libc::SYS_open, libc::SYS_unlink];
-#[cfg(not(target_arch = "x86_64"))]
-const OLD_LEADING: &[i64] = &[];
+/// Calls by which the process that leads ends others and sees what is left of them.
+const LEADING: &[i64] = &[libc::SYS_kill, libc::SYS_openat, libc::SYS_write, libc::SYS_writev];
 
 /// Restricts the process that writes files: it starts nothing and connects to nothing.
 pub(super) fn restrict_writer() -> bool {
@@ -145,7 +141,7 @@ pub(super) fn restrict_writer() -> bool {
 
 /// Restricts the process that leads another: it starts nothing any more.
 pub(super) fn restrict_leader() -> bool {
-    restrict_to(&[LEADING, OLD_LEADING])
+    restrict_to(&[LEADING])
 }
 
 /// Restricts all threads to the usual calls and these.

@@ -38,6 +38,8 @@ pub(super) fn begin(asked: Option<&str>) -> Result<Writer, Error> {
 
 /// Takes effect of no capability, or of those for folders of others; false when there are none to take.
 pub(super) fn lessen(for_others: bool) -> bool {
+    // While there is still a right to.
+    let _ = caps::clear(None, CapSet::Bounding);
     let wanted: CapsHashSet = if for_others { FOR_OTHERS.into() } else { CapsHashSet::new() };
     caps::set(None, CapSet::Effective, &wanted).is_ok()
 }
@@ -85,24 +87,16 @@ pub(super) fn is_of_others(there: &Path, folder: &Path) -> bool {
     folder.mode() & STICKY != 0 && there.uid() != own && folder.uid() != own
 }
 
-pub(super) fn keep_to_signals(folder: Option<&Path>) -> Level {
+pub(super) fn keep_to_signals() -> Level {
     let _ = caps::clear(None, CapSet::Bounding);
     // Only root starts programs as somebody else, whom it may then not end.
-    let mut kept = Vec::new();
-    if Uid::effective().is_root() {
-        kept.push(Capability::CAP_KILL);
-        if folder.and_then(|f| fs::metadata(f).ok()).is_some_and(|m| m.uid() != Uid::effective().as_raw()) {
-            kept.extend(FOR_OTHERS);
-        }
-    }
     let had = caps::read(None, CapSet::Permitted).unwrap_or_default();
-    kept.retain(|c| had.contains(c));
+    let wanted = Uid::effective().is_root() && had.contains(&Capability::CAP_KILL);
+    let kept: &[Capability] = if wanted { &[Capability::CAP_KILL] } else { &[] };
     // Its children stand there.
-    let own = Path::new("/proc/self");
-    let allowed = [(own, AccessFs::ReadFile.into())].into_iter();
-    let allowed = allowed.chain(folder.map(|f| (f, AccessFs::RemoveFile.into())));
+    let allowed = [(Path::new("/proc/self"), AccessFs::ReadFile.into())];
     // Without a scope for signals: they are for processes that were started before.
-    confine(&kept, allowed, BitFlags::EMPTY, syscalls::restrict_leader)
+    confine(kept, allowed.into_iter(), BitFlags::EMPTY, syscalls::restrict_leader)
 }
 
 /// Keeps these capabilities, as far as they are there.

@@ -30,6 +30,8 @@ pub enum Job {
     Save,
     /// Writes a file aside and gives it its name, in the place of an old one, when it is told that it is whole.
     Replace(Replacement),
+    /// Removes a file when its master has ended, however that was.
+    Remove(PathBuf),
 }
 
 /// Who may read a file.
@@ -116,6 +118,7 @@ impl Job {
                 return head.into_iter().chain(numbers.map(OsString::from)).collect();
             }
             Self::Save => return vec!["save".into()],
+            Self::Remove(path) => return vec!["remove".into(), path.into()],
             Self::Replace(r) if r.keep_part => ["replace-part".as_ref(), r.path.as_ref(), r.readers.word().as_ref()],
             Self::Replace(r) => ["replace".as_ref(), r.path.as_ref(), r.readers.word().as_ref()],
         };
@@ -134,6 +137,7 @@ impl Job {
                 readers: Readers::parse(readers)?,
             })),
             [job] if job == "save" => Some(Self::Save),
+            [job, path] if job == "remove" => Some(Self::Remove(path.into())),
             [job, path, readers] if job == "replace" || job == "replace-part" => Some(Self::Replace(Replacement {
                 path: path.into(),
                 readers: Readers::parse(readers)?,
@@ -196,6 +200,11 @@ impl Scribe {
         let mut scribe = Self { child, to: Some(to), from: BufReader::new(from), batch: Vec::new(), note: None };
         scribe.answer()?;
         Ok(scribe)
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What is to be known of the files that were there before: a sentence, safe to print.

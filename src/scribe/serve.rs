@@ -36,15 +36,22 @@ enum Work {
     Keep(Row),
     Replace(Aside),
     Save,
+    Remove(PathBuf),
 }
 
 /// Opens what the job needs, with the rights of whom it belongs to, and gives up all others.
 fn open(job: Job, rights: &Rights) -> io::Result<Work> {
-    let mut writer = Writer::begin(rights.user.as_deref()).map_err(io::Error::other)?;
+    let mut writer = match &job {
+        // What root has made is removed by root.
+        Job::Remove(_) => Writer::default(),
+        _ => Writer::begin(rights.user.as_deref()).map_err(io::Error::other)?,
+    };
     let opened = writer.try_with_less(|| match &job {
         Job::Keep(rotation) => Row::begin(rotation.clone()).map(Work::Keep),
         Job::Replace(to) => Aside::begin(to.clone()).map(Work::Replace),
         Job::Save => Ok(Work::Save),
+        // Whoever can make a file there can remove one.
+        Job::Remove(path) => tempfile::tempfile_in(folder(path)).map(|_| Work::Remove(path.clone())),
     });
     let work = opened.map_err(|e| match writer.user {
         Some(user) if e.kind() == io::ErrorKind::PermissionDenied => {
@@ -57,6 +64,10 @@ fn open(job: Job, rights: &Rights) -> io::Result<Work> {
         Work::Replace(aside) => {
             writer.will_replace(&aside.to.path, folder(&aside.to.path));
             Some(folder(&aside.to.path).to_owned())
+        }
+        Work::Remove(path) => {
+            writer.will_replace(path, folder(path));
+            Some(folder(path).to_owned())
         }
         Work::Save => None,
     };
@@ -74,11 +85,16 @@ fn open(job: Job, rights: &Rights) -> io::Result<Work> {
 }
 
 impl Work {
-    fn run(self, input: impl Read, tell: &dyn Fn(&str)) -> io::Result<()> {
+    fn run(self, mut input: impl Read, tell: &dyn Fn(&str)) -> io::Result<()> {
         match self {
             Self::Keep(row) => keep(input, row, tell),
             Self::Replace(aside) => replace(input, aside, tell),
             Self::Save => save(input, tell),
+            Self::Remove(path) => {
+                tell("ok");
+                while message(&mut input)?.is_some() {}
+                std::fs::remove_file(path)
+            }
         }
     }
 }
@@ -322,7 +338,13 @@ mod tests {
     fn arguments_come_through() {
         let rotation = Rotation { path: "a b".into(), bytes: 5, seconds: 6, files: 7, readers: Readers::Usual };
         let replacement = |keep_part| Replacement { path: "x".into(), readers: Readers::Owner, keep_part };
-        let jobs = [Job::Keep(rotation), Job::Save, Job::Replace(replacement(true)), Job::Replace(replacement(false))];
+        let jobs = [
+            Job::Keep(rotation),
+            Job::Save,
+            Job::Replace(replacement(true)),
+            Job::Replace(replacement(false)),
+            Job::Remove("keep".into()),
+        ];
         for job in jobs {
             assert_eq!(Job::parse(&job.arguments()), Some(job));
         }

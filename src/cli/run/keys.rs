@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::sandbox::give_to_caller;
-use crate::scribe::without_path;
+use crate::scribe::{Job, Rights, Scribe, without_path};
 
 /// Where programs write their TLS keys, by common consent.
 pub(super) const KEY_LOG: &str = "SSLKEYLOGFILE";
@@ -14,7 +14,8 @@ pub(super) const KEY_LOG: &str = "SSLKEYLOGFILE";
 /// A file that the command can write its keys to.
 pub(super) struct KeyLog {
     pub(super) path: PathBuf,
-    is_temporary: bool,
+    /// Removes the temporary one, also when this process is killed.
+    pub(super) remover: Option<Scribe>,
 }
 
 impl KeyLog {
@@ -22,37 +23,24 @@ impl KeyLog {
     ///
     /// # Errors
     /// When it cannot be opened; the words say which.
-    pub(super) fn begin() -> io::Result<Self> {
+    pub(super) fn begin(rights: &Rights) -> io::Result<Self> {
         if let Some(path) = std::env::var_os(KEY_LOG).filter(|p| !p.is_empty()) {
             match File::options().append(true).create_new(true).mode(0o600).open(&path) {
                 Ok(new) => give_to_caller(&new)?,
                 Err(_) => drop(open(&path)?),
             }
-            return Ok(Self { path: path.into(), is_temporary: false });
+            return Ok(Self { path: path.into(), remover: None });
         }
         let temporary = tempfile::Builder::new().prefix("tlscope-keys-").tempfile();
         let (file, path) = temporary
             .and_then(|t| t.keep().map_err(|e| e.error))
             .map_err(|e| io::Error::other(format!("cannot make a temporary file for keys: {}", without_path(e))))?;
-        let log = Self { path, is_temporary: true };
+        let remover = Scribe::start(&Job::Remove(path.clone()), rights)
+            .inspect_err(|_| drop(std::fs::remove_file(&path)))
+            .map_err(|e| io::Error::other(format!("cannot see to it that the keys are removed: {e}")))?;
         // The command writes to it, as whoever called.
         give_to_caller(&file)?;
-        Ok(log)
-    }
-}
-
-impl KeyLog {
-    /// Where the temporary one is.
-    pub(super) fn folder(&self) -> Option<&Path> {
-        if self.is_temporary { self.path.parent() } else { None }
-    }
-}
-
-impl Drop for KeyLog {
-    fn drop(&mut self) {
-        if self.is_temporary {
-            let _ = std::fs::remove_file(&self.path);
-        }
+        Ok(Self { path, remover: Some(remover) })
     }
 }
 

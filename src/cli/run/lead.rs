@@ -20,6 +20,7 @@ use super::{ENDED, NOT_FOUND, READY, STARTED, WITNESS};
 use crate::cli::args::Global;
 use crate::cli::{DAMAGED, complain};
 use crate::sandbox;
+use crate::scribe::Scribe;
 
 /// Signals that end the command, and with it the capture.
 const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
@@ -48,7 +49,7 @@ fn both(command: &[OsString], global: &Global) -> io::Result<u8> {
     let mut signals = Signals::catch()?;
     // What the command leaves behind when it was ended is ours to end, not init's.
     let _ = nix::sys::prctl::set_child_subreaper(true);
-    let keys = KeyLog::begin()?;
+    let keys = KeyLog::begin(&global.rights())?;
     let mut witness = Witness::start(&keys, &signals)?;
     if !witness.is_ready() {
         return Ok(witness.child.wait().map_or(DAMAGED, code));
@@ -65,14 +66,15 @@ fn both(command: &[OsString], global: &Global) -> io::Result<u8> {
         }
     };
     if !global.no_sandbox {
-        let level = sandbox::keep_to_signals(keys.folder());
+        let level = sandbox::keep_to_signals();
         if global.verbose {
             complain(&format!("sandbox of the process that leads: {level}"));
         }
     }
     witness.say(STARTED);
-    let (status, told) =
-        Commanded { child, told: None, killed: false, passed: Vec::new() }.wait(&mut signals, &witness)?;
+    let own =
+        [child.id(), witness.child.id()].into_iter().chain(keys.remover.as_ref().map(Scribe::id)).map(pid).collect();
+    let (status, told) = Commanded { child, told: None, killed: false, passed: Vec::new(), own }.wait(&mut signals)?;
     witness.say(ENDED);
     let result = witness.result(&mut signals, told)?;
     Ok(match code(status) {
@@ -177,15 +179,17 @@ struct Commanded {
     killed: bool,
     /// Orphans of it that were told the same.
     passed: Vec<Pid>,
+    /// Those of this program.
+    own: Vec<Pid>,
 }
 
 impl Commanded {
     /// Waits until it has ended; of one that was told to end, until nothing is left of it. Gives how it ended, and whether
     /// it was told to.
-    fn wait(mut self, signals: &mut Signals, witness: &Witness) -> io::Result<(ExitStatus, bool)> {
+    fn wait(mut self, signals: &mut Signals) -> io::Result<(ExitStatus, bool)> {
         loop {
             let ended = self.child.try_wait()?;
-            let orphans = self.orphans(witness);
+            let orphans = self.orphans();
             if let Some(status) = ended {
                 let Some((_, until)) = &self.told else { return Ok((status, false)) };
                 if orphans.is_empty() || (self.killed && Instant::now() >= *until) {
@@ -206,7 +210,7 @@ impl Commanded {
                 continue;
             }
             if !came.from_terminal {
-                let _ = kill(pid(&self.child), came.signal);
+                let _ = kill(pid(self.child.id()), came.signal);
                 complain(&format!("{} was passed on to the command", came.signal));
             }
             self.told = Instant::now().checked_add(GRACE).map(|until| (came, until));
@@ -214,11 +218,11 @@ impl Commanded {
     }
 
     /// What the command started and left behind, alive; what of it has ended is done with.
-    fn orphans(&self, witness: &Witness) -> Vec<Pid> {
+    fn orphans(&self) -> Vec<Pid> {
         let own = Pid::this();
         let list = std::fs::read_to_string(format!("/proc/self/task/{own}/children")).unwrap_or_default();
         let all = list.split_whitespace().filter_map(|w| w.parse().ok().map(Pid::from_raw));
-        let others = all.filter(|p| ![pid(&self.child), pid(&witness.child)].contains(p));
+        let others = all.filter(|p| !self.own.contains(p));
         others.filter(|p| matches!(waitpid(*p, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive))).collect()
     }
 
@@ -250,8 +254,8 @@ impl Commanded {
     }
 }
 
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
+fn pid(number: u32) -> Pid {
+    Pid::from_raw(i32::try_from(number).unwrap_or(i32::MAX))
 }
 
 /// The process that captures, parses and reports.

@@ -87,6 +87,27 @@ fn a_signal_ends_the_command_and_loses_nothing() {
     }
 }
 
+/// Nobody can pass on what kills; but keys are secret.
+#[test]
+fn keys_do_not_stay_behind() {
+    if !can_capture() {
+        return;
+    }
+    let net = Net::new();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("tmp")).unwrap();
+    let keys = || fs::read_dir(folder.join("tmp")).unwrap().count();
+    let mut c = net.inside(0, PROGRAM);
+    c.args(["run", "-i", "lo", "-q", "--", "sh", "-c", "echo begun >&2; read line"]).stdin(Stdio::piped());
+    let mut w = Running::start(c.current_dir(folder).env("TMPDIR", folder.join("tmp")), Stdio::null(), folder, "begun");
+    assert_eq!(keys(), 1);
+    w.signal("KILL");
+    w.wait();
+    until("the keys are removed", || keys() == 0);
+    until("what was captured is kept", || folder.join("tlscope-run.pcapng").exists());
+}
+
 #[test]
 fn everything_stops_together_and_goes_on() {
     if !can_capture() {
