@@ -2,12 +2,14 @@
 
 use super::refusal::{Fault, judged};
 use super::server_cert::{on_cert, own};
-use super::{Blame, Confidence, Hit, Policy, Rule, Severity, new, page, words};
+use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::FlowFacts;
 use crate::flow::Mark;
 use crate::span::{Role, Timestamp};
 use crate::text;
-use crate::x509::{Certificate, FormFault, FormFaultKind, San, SctFault, bad_a_label, format_time, to_unicode};
+use crate::x509::{
+    Certificate, FormFault, FormFaultKind, NameMatch, San, SctFault, bad_a_label, format_time, match_name, to_unicode,
+};
 
 const SURE: &str = "Certain: read from the certificate in clear, with the place of the byte. It is the cause only when the peer refused.";
 const DUMP: &str = "  openssl asn1parse -in cert.pem -i   (the first column is the place)";
@@ -38,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
         "A certificate has an encoding that DER forbids",
         page(
             "A certificate must be in DER, which has one encoding for each value. This one has bytes that BER would allow and DER does not: a length or number with bytes to spare, an indefinite length, a string in pieces, TRUE that is not 0xff, a default value written out, bits that must be zero, or a set out of order.",
-            "Strict parsers refuse it as a whole: Go (\"x509: malformed certificate\"), rustls (BadDer), Firefox (SEC_ERROR_BAD_DER); and whoever encodes it anew gets other bytes under the same signature. OpenSSL takes most of it. A default value written out is taken by nearly all and is told as a note only. Such certificates come from home-made CA software, smart cards and devices.",
+            "Strict parsers refuse it as a whole: Go (\"x509: malformed certificate\"), rustls (BadDer), Firefox (SEC_ERROR_BAD_DER); and whoever encodes it anew gets other bytes under the same signature. OpenSSL takes most of it. A default value written out and a set out of order are taken by nearly all and are told as a note only. Such certificates come from home-made CA software, smart cards and devices.",
             SURE,
             "Have the certificate issued again by software that writes DER. A default value written out is mostly basicConstraints CA:FALSE or a critical flag FALSE that the CA's profile spells out.",
             DUMP,
@@ -69,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "The list of signed certificate timestamps in the server's certificate has lengths that do not fit, no entry at all, or an entry of a version that does not exist in this list.",
             "Chrome, Edge and Safari count only those that they can read; too few, and they refuse a certificate of a public CA. The CA's software is at fault.",
-            "Certain: the bytes were read in clear. Their signatures are not verified: that needs the keys of all logs, which are not part of this program, so a timestamp that is not told here may still be worthless.",
+            "Certain: the bytes were read in clear; where a client refused the certificate of a public CA with an alert about it, this is a possible reason. Their signatures are not verified: that needs the keys of all logs, which are not part of this program, so a timestamp that is not told here may still be worthless.",
             "Have the certificate issued again; tell the CA.",
             "  openssl x509 -in server.pem -noout -ext ct_precert_scts",
             "RFC 6962, sections 3.2 and 3.3",
@@ -84,7 +86,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "A signed certificate timestamp in the server's certificate is later than the connection, though the certificate was valid.",
             "Clients ignore timestamps from the future. A certificate is served after its timestamps were given, so a clock is wrong: that of the log, of the client, or of the machine that captured.",
-            "Likely: the capture's clock may be the wrong one.",
+            "Likely: the capture's clock may be the wrong one. Where a client refused the certificate of a public CA with an alert about it, this is a possible reason.",
             "Compare the clocks of the client and of the machine that captured (chronyc tracking, timedatectl). If they are right, have the certificate issued again.",
             "  openssl x509 -in server.pem -noout -ext ct_precert_scts; date -u",
             "RFC 6962, section 5.2",
@@ -119,12 +121,26 @@ fn kind(k: FormFaultKind) -> String {
     }
 }
 
-/// The first certificate with such faults.
+/// The first certificate with such faults: one that explains a refusal before one that does not, and one that somebody
+/// minds before one that nobody does.
 fn form(f: &FlowFacts, of_time: bool, remedy: &str) -> Option<Hit> {
+    let of = |role, harmful: bool| {
+        let has = |x: &FormFault| x.kind.is_of_time() == of_time && x.kind.is_harmless() != harmful;
+        let (role, mark, c) = sent(f).find(|(r, _, c)| *r == role && c.form_faults().iter().any(has))?;
+        Some(formed(f, role, mark, c, of_time, remedy))
+    };
+    let mut bad = [Role::Server, Role::Client].into_iter().filter_map(|role| of(role, true));
+    let first = bad.next();
+    if first.as_ref().is_some_and(|hit| hit.beside) {
+        return bad.find(|hit| !hit.beside).or(first);
+    }
+    first.or_else(|| [Role::Server, Role::Client].into_iter().find_map(|role| of(role, false)))
+}
+
+/// What is told of one certificate.
+fn formed(f: &FlowFacts, role: Role, mark: Mark, c: &Certificate, of_time: bool, remedy: &str) -> Hit {
     let wanted = |x: &&FormFault| x.kind.is_of_time() == of_time;
     let harmful = |x: &FormFault| wanted(&x) && !x.kind.is_harmless();
-    let first = |any: &dyn Fn(&FormFault) -> bool| sent(f).find(|(_, _, c)| c.form_faults().iter().any(any));
-    let (role, mark, c) = first(&harmful).or_else(|| first(&|x| wanted(&x)))?;
     let all: Vec<String> = c
         .form_faults()
         .iter()
@@ -133,11 +149,11 @@ fn form(f: &FlowFacts, of_time: bool, remedy: &str) -> Option<Hit> {
         .collect();
     let detail = format!("The {role} sends the certificate {}: {}.", words::cert(c), all.join("; "));
     let hit = Hit::new(detail, remedy).at(mark).blame(role);
-    Some(if c.form_faults().iter().any(harmful) {
+    if c.form_faults().iter().any(harmful) {
         judged(f, role, Fault::Usage, hit)
     } else {
         hit.beside().severity(Severity::Info)
-    })
+    }
 }
 
 fn times(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -161,7 +177,9 @@ fn idn(f: &FlowFacts, _: &Policy) -> Option<Hit> {
             || c.subject_alt_names.iter().filter_map(|s| if let San::Dns(n) = s { Some(n.as_str()) } else { None });
         let typed = called.as_deref().filter(|n| n.contains("xn--")).and_then(to_unicode);
         // The name that was called, written out, stands in the certificate.
-        if let Some(same) = names().find(|n| is_beyond_ascii(n) && typed.as_deref() == Some(&n.to_lowercase())) {
+        let covered = called.as_deref().is_some_and(|n| match_name(c, n) != NameMatch::Mismatch);
+        let same = names().find(|n| is_beyond_ascii(n) && typed.as_deref() == Some(&n.to_lowercase()));
+        if let Some(same) = same.filter(|_| !covered) {
             let detail = format!(
                 "The client asked for \"{}\"; the certificate {} has that name as \"{same}\", which is never compared with it as equal.",
                 called.as_deref().unwrap_or_default(),
@@ -171,7 +189,9 @@ fn idn(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         }
         if let Some(n) = names().find(|n| is_beyond_ascii(n)) {
             let detail = format!("The certificate {} has the DNS name \"{n}\", which is not in ASCII.", words::cert(c));
-            return Some(on_cert(f, Hit::new(detail, remedy)).beside());
+            let hit = on_cert(f, Hit::new(detail, remedy)).beside();
+            // Whoever calls it by another of its names is not disturbed.
+            return Some(if covered { hit.severity(Severity::Info) } else { hit });
         }
         if let Some((n, label)) = names().find_map(|n| Some((n, bad_a_label(n)?))) {
             let detail = format!(
@@ -201,7 +221,8 @@ fn sct_invalid(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         SctFault::Form => format!("the lengths in entry {n} do not fit"),
     };
     let detail = format!("In the timestamps of {} {what}.", words::cert(c));
-    Some(judged(f, Role::Server, Fault::Usage, on_cert(f, Hit::new(detail, "Have the certificate issued again."))))
+    let hit = on_cert(f, Hit::new(detail, "Have the certificate issued again."));
+    Some(of_log(f, c, hit))
 }
 
 fn sct_future(f: &FlowFacts, _: &Policy) -> Option<Hit> {
@@ -216,16 +237,28 @@ fn sct_future(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     }
     let detail = format!("A timestamp in {} is of {}; {}.", words::cert(c), format_time(secs), words::when(f));
     let remedy = "Check the clocks of the client and of the machine that captured.";
-    let hit = judged(f, Role::Server, Fault::NotYetValid, on_cert(f, Hit::new(detail, remedy)).blame(Blame::Either));
-    let sure = hit.confidence.map_or(Confidence::Likely, |c| c.min(Confidence::Likely));
-    Some(hit.sure(sure))
+    Some(of_log(f, c, on_cert(f, Hit::new(detail, remedy)).likely().blame(Blame::Either)))
+}
+
+/// Timestamps are looked at by browsers only, which want them of public CAs only and say so with an alert: elsewhere they
+/// are no reason for a refusal, and there a possible one.
+fn of_log(f: &FlowFacts, c: &Certificate, hit: Hit) -> Hit {
+    if !c.is_public {
+        return hit.severity(Severity::Warning).beside();
+    }
+    let hit = judged(f, Role::Server, Fault::Usage, hit);
+    if hit.beside { hit } else { hit.possible() }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{NOW, alert, asked, client_flight, established, find, leaf, mark, server_flight, told};
+    use std::sync::Arc;
+
+    use super::super::testing::{
+        NOW, alert, asked, client_flight, established, fin, find, leaf, mark, server_flight, told,
+    };
     use crate::diagnose::{Blame, Confidence, Severity};
-    use crate::facts::FlowFacts;
+    use crate::facts::{ChainFact, FlowFacts};
     use crate::span::Side;
     use crate::x509::{Certificate, San, SctFault, SctList};
 
@@ -296,6 +329,13 @@ mod tests {
         {
             assert!(find(&established(named(san, called)), CODE).is_some(), "{san} {called}");
         }
+        // The certificate has both forms: the name fits, whatever else the client minds.
+        let mut both = named("b\u{fc}cher.example", "xn--bcher-kva.example");
+        let sans = ["b\u{fc}cher.example", "xn--bcher-kva.example"].map(|n| San::Dns(n.into()));
+        let cert = Certificate { subject_alt_names: sans.to_vec(), ..leaf() };
+        both.sides[Side::B].certificates = Some(ChainFact::new(vec![Arc::new(cert)], 0, mark(7)));
+        let x = find(&alert(both, Side::A, 42), CODE).expect("told");
+        assert_eq!((x.severity, x.explains_failure), (Severity::Info, false));
         for (san, called) in [("xn--bcher-kva.example", "xn--bcher-kva.example"), ("a.example", "a.example")] {
             assert!(find(&established(named(san, called)), CODE).is_none(), "{san} {called}");
         }
@@ -323,8 +363,29 @@ mod tests {
             let list = SctList { count: 1, times: vec![], fault: Some(fault) };
             assert!(find(&shown(stamped(list)), "sct-invalid").is_some(), "{fault:?}");
         }
-        let refused = alert(server_flight(vec![at(NOW + 301)]), Side::A, 42);
-        let x = find(&refused, "sct-in-future").expect("told");
-        assert!(x.confidence <= Confidence::Likely && x.frames.contains(&mark(7).frame));
+        // Who minds them are browsers, and of public CAs only; never without a word.
+        let public = || Certificate { is_public: true, ..at(NOW + 301) };
+        let refused = |c, alert_code| find(&alert(server_flight(vec![c]), Side::A, alert_code), "sct-in-future");
+        let x = refused(public(), 42).expect("told");
+        assert_eq!((x.severity, x.confidence), (Severity::Error, Confidence::Possible));
+        assert!(x.explains_failure && x.frames.contains(&mark(7).frame));
+        assert!(!refused(at(NOW + 301), 42).expect("told").explains_failure, "a CA of its own");
+        assert!(!refused(public(), 45).expect("told").explains_failure);
+        assert!(
+            find(&fin(server_flight(vec![public()]), Side::A), "sct-in-future").is_some_and(|x| !x.explains_failure)
+        );
+    }
+
+    #[test]
+    fn the_certificate_that_was_refused_is_told_first() {
+        let bad = written(&[0xa0, 4, 2, 2, 0, 2], "260101000000Z");
+        let both = client_flight(asked(server_flight(vec![bad.clone()])), vec![bad.clone()]);
+        let x = find(&alert(both.clone(), Side::B, 42), "der-not-canonical").expect("told");
+        assert_eq!((x.blame, x.explains_failure), (Blame::Client, true));
+        assert_eq!(find(&established(both), "der-not-canonical").map(|x| x.blame), Some(Blame::Server));
+        // A note on the server's does not hide what is wrong with the client's.
+        let note = written(&[0xa0, 3, 2, 1, 0], "260101000000Z");
+        let x = find(&established(client_flight(asked(server_flight(vec![note])), vec![bad])), "der-not-canonical");
+        assert_eq!(x.map(|x| (x.blame, x.severity)), Some((Blame::Client, Severity::Warning)));
     }
 }

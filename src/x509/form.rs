@@ -60,9 +60,10 @@ pub enum FormFaultKind {
 
 impl FormFaultKind {
     /// True for what many certificates have that work everywhere: a default value written out (public CAs did so with
-    /// CA:FALSE until 2013), and a GeneralizedTime too early.
+    /// CA:FALSE until 2013), names in a set out of order (OpenSSL, Go, GnuTLS and NSS do not look), and a GeneralizedTime too
+    /// early.
     pub const fn is_harmless(self) -> bool {
-        matches!(self, Self::Default | Self::EarlyGeneralizedTime)
+        matches!(self, Self::Default | Self::SetOrder | Self::EarlyGeneralizedTime)
     }
 
     /// True when it is the form of a time (RFC 5280, section 4.1.2.5).
@@ -345,6 +346,7 @@ mod tests {
             assert_eq!(of(&fields), [(field, kind)], "{field}");
             let found = faults(&fields.der())[0];
             assert!(found.at < fields.der().len() && !found.kind.is_of_time());
+            assert_eq!(found.kind.is_harmless(), matches!(kind, K::Default | K::SetOrder));
         }
         for good in [serial(&[2, 2, 0, 0x85]), serial(&[2, 2, 0xff, 0x7f]), serial(&[2, 1, 0]), flag(0xff)] {
             assert_eq!(of(&good), []);
