@@ -39,6 +39,8 @@ pub use key::{Curve, KeyAlgorithm, PublicKey};
 pub use name::{NameEquality, compare_names, distinguished_name};
 pub use ocsp::{CertStatus, OcspResponse, OcspResponseStatus, OcspStatus, parse_ocsp};
 pub use rsa::Modulus;
+#[cfg(test)]
+pub(crate) use rsa::tests::{mersenne, times};
 pub use san::San;
 pub use sct::{SctFault, SctList};
 pub use signature::SignatureHash;

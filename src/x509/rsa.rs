@@ -222,7 +222,7 @@ fn make_odd(x: &mut [u64]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::x509::Certificate;
 
@@ -239,7 +239,8 @@ mod tests {
         Modulus { limbs: limbs.into() }
     }
 
-    fn times(a: &Modulus, b: &Modulus) -> Modulus {
+    /// The product of two.
+    pub(crate) fn times(a: &Modulus, b: &Modulus) -> Modulus {
         let mut limbs = vec![0u64; a.limbs.len() + b.limbs.len()];
         for (n, k) in a.limbs.iter().enumerate() {
             add_scaled(&mut limbs[n..], &b.limbs, *k);
@@ -251,7 +252,8 @@ mod tests {
     }
 
     // 2^127 - 1, 2^521 - 1, 2^607 - 1 and 2^1279 - 1 are primes (Mersenne).
-    fn mersenne(n: usize) -> Modulus {
+    /// 2^n - 1.
+    pub(crate) fn mersenne(n: usize) -> Modulus {
         let mut limbs = vec![u64::MAX; n / 64];
         limbs.push((1 << (n % 64)) - 1);
         Modulus { limbs: limbs.into() }
