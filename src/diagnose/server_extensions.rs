@@ -155,7 +155,7 @@ pub(super) const RULES: &[Rule] = &[
         0,
         "A side shows a bare public key instead of a certificate",
         page(
-            "Both agreed on the certificate type Raw Public Key for the server, the client or both: the Certificate message holds a public key and nothing else.",
+            "Both agreed on the certificate type Raw Public Key for the server, the client or both: the Certificate message is to hold a public key and nothing else. Or such a message was seen.",
             "There is no name, no issuer and no end of validity to judge: the peer must know the key beforehand (DANE, a list of keys, devices of the Internet of Things). Where a peer does not know it, it refuses with unknown_ca, bad_certificate or certificate_unknown.",
             "Certain in TLS 1.2 and before, where the answer is in clear. In TLS 1.3 the answer is encrypted: it is told when the client accepts nothing else and the handshake succeeded.",
             "Nothing where it is meant. Else offer certificates of X.509 too: GnuTLS priority +CTYPE-SRV-X509, OpenSSL SSL_CTX_set1_server_cert_type.",
@@ -359,24 +359,34 @@ fn raw_key(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let e = &h.message.extensions;
     let answer = f.server_hello.as_ref().filter(|s| !f.is_tls13() && !s.message.ssl2_format);
     let chosen = |types: &[u8]| types.first() == Some(&RAW_PUBLIC_KEY);
-    let by = |role: Role, offered: &[u8], types: fn(&Extensions) -> &[u8]| match answer {
-        Some(s) => chosen(types(&s.message.extensions)) || f.of(role).raw_public_key.is_some(),
+    let by = |offered: &[u8], types: fn(&Extensions) -> &[u8]| match answer {
+        Some(s) => chosen(types(&s.message.extensions)) && offered.contains(&RAW_PUBLIC_KEY),
         None => f.is_tls13() && f.is_complete() && f.resumed() == Some(false) && offered == [RAW_PUBLIC_KEY],
     };
-    let server = by(Role::Server, &e.server_certificate_types, |e| &e.server_certificate_types);
+    let server = by(&e.server_certificate_types, |e| &e.server_certificate_types);
     // Whether the client shows anything is encrypted in TLS 1.3.
-    let client = answer.is_some() && by(Role::Client, &e.client_certificate_types, |e| &e.client_certificate_types);
+    let client = answer.is_some() && by(&e.client_certificate_types, |e| &e.client_certificate_types);
     let who = match (server, client) {
-        (true, true) => "both sides agreed on raw public keys for themselves",
-        (true, false) => "the server shows a raw public key",
+        (true, true) => "both sides are to show raw public keys",
+        (true, false) => "the server is to show a raw public key",
         (false, true) => "the client is to show a raw public key if it is asked for one",
-        (false, false) => return None,
+        (false, false) => return unagreed_key(f),
     };
     let mark = answer.map_or(h.mark, |s| s.mark);
     let detail = format!("By the certificate types in the hellos (frame {}) {who}.", mark.frame);
     let marks = [Role::Server, Role::Client].map(|r| f.of(r).raw_public_key);
     let hit = Hit::new(detail, "").at(mark).at_any(marks[0]).at_any(marks[1]).blame(Blame::Nobody);
     Some(if answer.is_some() { hit } else { hit.likely() })
+}
+
+/// A public key stands where the hellos, as far as they were read, leave place for certificates only.
+fn unagreed_key(f: &FlowFacts) -> Option<Hit> {
+    let (role, mark) = [Role::Server, Role::Client].into_iter().find_map(|r| Some((r, f.of(r).raw_public_key?)))?;
+    let detail = format!(
+        "The {role}'s Certificate message (frame {}) holds a public key only, though the hellos do not agree on that type.",
+        mark.frame
+    );
+    Some(Hit::new(detail, "").at(mark).blame(Blame::Nobody))
 }
 
 #[cfg(test)]
@@ -486,7 +496,10 @@ mod tests {
         assert!(find(&typed(0x0303, &[2, 0], &[0]), CODE).is_none() && find(&typed(0x0303, &[2], &[]), CODE).is_none());
         let mut f = typed(0x0303, &[2, 0], &[]);
         f.sides[Side::B].raw_public_key = Some(mark(7));
-        assert!(find(&f, CODE).is_some_and(|x| x.frames.contains(&mark(7).frame)));
+        let x = find(&f, CODE).expect("told");
+        assert!(x.frames == [mark(7).frame] && x.detail.contains("do not agree"), "{}", x.detail);
+        // An answer that the client did not ask for is no agreement.
+        assert!(find(&typed(0x0303, &[], &[2]), CODE).is_none());
         // TLS 1.3 hides the answer.
         let tls13 = |offered: &[u8]| {
             let mut f = typed(0x0304, offered, &[]);

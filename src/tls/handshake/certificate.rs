@@ -26,7 +26,7 @@ pub(super) fn certificate(
     }
     let v = vector_or_rest(r, "certificate_list", 3, notes)?;
     r.meaning(|| size_text(v.left()));
-    if !is_tls13 && is_one_sequence(v.rest()) {
+    if !is_tls13 && is_public_key(v.rest()) {
         m.raw_public_key = Some(Span::new(v.at(), v.left()));
         let mut v = v;
         v.remaining("ASN.1_subjectPublicKeyInfo");
@@ -46,17 +46,25 @@ pub(super) fn certificate(
     Ok(())
 }
 
-/// True for exactly one DER SEQUENCE with a length of two bytes or more, which a list of certificates cannot be: its first
-/// three bytes would be the length of a certificate of more than three million bytes. Before TLS 1.3 a raw public key stands
-/// there without a length of its own (RFC 7250, section 3).
-fn is_one_sequence(b: &[u8]) -> bool {
-    let (header, len) = match b {
-        [0x30, n @ 0..=0x7f, ..] => (2usize, usize::from(*n)),
-        [0x30, 0x81, n, ..] => (3, usize::from(*n)),
-        [0x30, 0x82, hi, lo, ..] => (4, usize::from(u16::from_be_bytes([*hi, *lo]))),
-        _ => return false,
-    };
-    header.saturating_add(len) == b.len()
+/// True for exactly one DER SEQUENCE that begins as a SubjectPublicKeyInfo does, with a SEQUENCE of an OID (RFC 5280,
+/// section 4.1). A list of certificates cannot be one: its first three bytes would be the length of a certificate of more than
+/// three million bytes; and a certificate that stands there without its lengths begins otherwise. Before TLS 1.3 a raw public
+/// key has no length of its own (RFC 7250, section 3).
+fn is_public_key(b: &[u8]) -> bool {
+    const OID: u8 = 6;
+    let whole = sequence(b).filter(|(content, len)| content.len() == *len);
+    let algorithm = whole.and_then(|(content, _)| sequence(content));
+    algorithm.is_some_and(|(content, _)| content.first() == Some(&OID))
+}
+
+/// What follows the header of a DER SEQUENCE, and its length by that header.
+fn sequence(b: &[u8]) -> Option<(&[u8], usize)> {
+    match b {
+        [0x30, n @ 0..=0x7f, rest @ ..] => Some((rest, usize::from(*n))),
+        [0x30, 0x81, n, rest @ ..] => Some((rest, usize::from(*n))),
+        [0x30, 0x82, hi, lo, rest @ ..] => Some((rest, usize::from(u16::from_be_bytes([*hi, *lo])))),
+        _ => None,
+    }
 }
 
 /// A CertificateEntry.

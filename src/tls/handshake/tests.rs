@@ -341,8 +341,10 @@ fn certificates_that_are_too_many_or_cut_or_empty() {
 
 #[test]
 fn a_raw_public_key_stands_without_a_list() {
-    // RFC 7250, section 3: opaque ASN.1_subjectPublicKeyInfo<1..2^24-1>, here a SEQUENCE of 300 bytes.
-    let key = [&[0x30, 0x82, 1, 44][..], &[7; 300]].concat();
+    // RFC 7250, section 3: opaque ASN.1_subjectPublicKeyInfo<1..2^24-1>, here a SEQUENCE of 300 bytes that begins with an
+    // AlgorithmIdentifier (rsaEncryption).
+    let algorithm = [0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+    let key = [&[0x30, 0x82, 1, 44][..], &algorithm, &[7; 285]].concat();
     let m = message(HandshakeType::CERTIFICATE, &vec_of(3, &key));
     let raw = |m: &[u8], ctx: &Context| {
         let d = check(m, ctx);
@@ -357,6 +359,10 @@ fn a_raw_public_key_stands_without_a_list() {
         let (found, _, error) = raw(&message(HandshakeType::CERTIFICATE, &vec_of(3, other)), &Context::default());
         assert!(found.is_none() && error);
     }
+    // A certificate without the lengths around it is none either: its first element is a SEQUENCE of a version.
+    let certificate = [&[0x30, 0x82, 1, 44, 0x30, 0x82, 0, 200, 0xa0, 3, 2, 1, 2][..], &[7; 291]].concat();
+    let (found, _, error) = raw(&message(HandshakeType::CERTIFICATE, &vec_of(3, &certificate)), &Context::default());
+    assert!(found.is_none() && error);
     let m = message(HandshakeType::CERTIFICATE, &[&[0][..], &vec_of(3, &key)].concat());
     assert_eq!(raw(&m, &known(0x0304, 0x1301)).0, None);
 }
