@@ -1,5 +1,7 @@
 //! Clients that ask about the status of a certificate while the handshake waits: responders and lists of revoked certificates.
 
+use std::collections::HashSet;
+
 use super::{Blame, Confidence, Hit, Policy, Rule, Severity, page, wide, words};
 use crate::siblings::{Checked, Failure, Fetch, Memory, Purpose};
 use crate::text;
@@ -17,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "Between the server's certificate and its own answer the client looked the responder up that the certificate names, and DNS said that there is none, or the connection to port 80 that followed failed: refused, unreachable, not answered.",
             "A client that insists on an answer refuses the certificate (Java: \"Unable to determine revocation status\", .NET: RevocationStatusUnknown); others go on after a wait of some seconds. Mostly a firewall keeps servers and containers from calling out, or the CA has switched its responder off (Let's Encrypt in 2025).",
-            "Likely: the look-up of that very host in the middle of the handshake is read in clear; that the connection after it went there is concluded from its time and port. A client that has the address in its cache is not seen to ask. Needs DNS in the capture and a certificate in clear (TLS 1.2 and before).",
+            "Likely: the look-up of that very host in the middle of the handshake is read in clear; that the connection after it went there is concluded from its time and port; it is not told when another such connection had an answer. A client that has the address in its cache is not seen to ask. Needs DNS in the capture and a certificate in clear (TLS 1.2 and before).",
             "Let the client reach the responder (port 80, or through its HTTP proxy), or staple the response on the server. Java: -Dcom.sun.security.ocsp.timeout=SECONDS, or PKIXRevocationChecker with SOFT_FAIL.",
             "  openssl x509 -in server.pem -noout -ocsp_uri; curl -v http://RESPONDER/   (on the client)",
             "RFC 6960, section 2; RFC 5280, section 4.2.2.1",
@@ -29,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
         Severity::Warning,
         "A handshake waited while the client asked about the certificate's status",
         page(
-            "Between the server's certificate and the client's answer 0.3 s or more went by, in which the client looked up a host that the certificate names for its status (OCSP or CRL) and connected to port 80.",
+            "Between the server's part of the handshake and the client's answer 0.3 s or more went by; meanwhile, after the certificate, the client looked up a host that the certificate names for its status (OCSP or CRL) and connected to port 80.",
             "Each new connection waits for a third party: Windows, Java and .NET clients do so by policy. When the responder is slow or gone it takes as long as their timeout (15 s and more).",
             "Likely with a connection to port 80 that failed or took half of the time, else possible. Needs DNS in the capture and a certificate in clear (TLS 1.2 and before).",
             STAPLE,
@@ -93,7 +95,7 @@ fn hit(c: &Checked<'_>, detail: String, remedy: &str) -> Hit {
 
 /// One hit for each server and host: the first.
 fn each<'a>(m: &'a Memory, wanted: impl Fn(&Checked<'a>) -> Option<Hit>) -> Vec<Hit> {
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     let mut out = Vec::new();
     for c in m.status_checks() {
         let key = (c.server, c.purpose, c.host);
@@ -101,7 +103,7 @@ fn each<'a>(m: &'a Memory, wanted: impl Fn(&Checked<'a>) -> Option<Hit>) -> Vec<
             continue;
         }
         if let Some(hit) = wanted(&c) {
-            seen.push(key);
+            seen.insert(key);
             out.push(hit);
         }
     }
@@ -126,7 +128,8 @@ fn list_failed(m: &Memory, _: &Policy) -> Vec<Hit> {
 
 fn delays(m: &Memory, _: &Policy) -> Vec<Hit> {
     each(m, |c| {
-        let us = c.to.time.us_since(c.from.time);
+        // A server that takes its time for the rest of its flight is not waiting for the client.
+        let us = c.to.time.us_since(c.asked.time);
         if us < PAUSE_US {
             return None;
         }
@@ -135,7 +138,7 @@ fn delays(m: &Memory, _: &Policy) -> Vec<Hit> {
             format!(" Meanwhile it had a connection to {} (flow #{}), which took {took}.", words::end(f.server), f.flow)
         });
         let detail =
-            format!("{}; its own answer came {} after the certificate.{meanwhile}", asked(c), words::duration(us));
+            format!("{}; its own answer came {} after the server's part.{meanwhile}", asked(c), words::duration(us));
         // An answer that came at once leaves most of the pause to something else.
         let took = |f: Fetch| f.failure.is_some() || f.end.time.us_since(f.first.time) >= us / 2;
         let sure = if c.fetch.is_some_and(took) { Confidence::Likely } else { Confidence::Possible };
@@ -239,6 +242,25 @@ mod tests {
         let mut open = to_port_80();
         open.packets_lost = true;
         assert!(silent("ocsp.example", 40, open, waits(900, with_ocsp())), "the answer may be missing");
+        // The second of the host's addresses answers; another resolver knows the name.
+        let late = || {
+            let mut f = answered(200);
+            (f.first, f.id) = (mark(60), 3);
+            f
+        };
+        let both = [refused(), late(), waits(900, with_ocsp())];
+        assert!(!codes(&told("ocsp.example", mark(40), &FOUND, &both)).contains(&CODE));
+        let kinds = [Kind::Query, Kind::NoSuchName, Kind::Found];
+        assert!(!codes(&told("ocsp.example", mark(40), &kinds, &[late(), waits(900, with_ocsp())])).contains(&CODE));
+        // The answer of the server is not in the capture: the client went on.
+        let mut unheard = to_port_80();
+        unheard.tcp.syn_ack[Side::B] = None;
+        unheard.tcp.packets[Side::B] = 0;
+        unheard.tcp.syn[Side::A].as_mut().expect("there").count = 2;
+        unheard.last = mark(1100);
+        assert!(silent("ocsp.example", 40, unheard.clone(), waits(1200, with_ocsp())));
+        unheard.tcp.data[Side::A] = None;
+        assert!(!silent("ocsp.example", 40, unheard, waits(1200, with_ocsp())));
     }
 
     #[test]
@@ -248,10 +270,14 @@ mod tests {
         let all = found(&[answered(200), waits(900, with_ocsp())]);
         let x = all.iter().find(|x| x.code == CODE).expect("told");
         assert_eq!(x.confidence, Confidence::Likely);
-        assert!(x.detail.contains("893 ms after") && x.detail.contains("took 750 ms"), "{}", x.detail);
+        assert!(x.detail.contains("892 ms after") && x.detail.contains("took 750 ms"), "{}", x.detail);
         let x = found(&[waits(900, with_ocsp())]);
         assert_eq!(x.iter().find(|x| x.code == CODE).map(|x| x.confidence), Some(Confidence::Possible));
         assert!(!codes(&found(&[answered(200), waits(200, with_ocsp())])).contains(&CODE));
+        // It is the server's own flight that took the time.
+        let mut slow = waits(900, with_ocsp());
+        slow.server_hello_done = Some(mark(850));
+        assert!(!codes(&found(&[answered(200), slow])).contains(&CODE));
         // An address needs no look-up.
         let named = Certificate { ocsp_urls: vec!["http://203.0.113.80/".into()], ..leaf() };
         assert!(codes(&told("x", mark(1), &[], &[answered(200), waits(900, named.clone())])).contains(&CODE));

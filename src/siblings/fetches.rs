@@ -17,7 +17,7 @@ use super::lookups::Lookups;
 const HTTP: u16 = 80;
 
 /// What a certificate names a host for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// It answers for the status of single certificates.
     Ocsp,
@@ -32,6 +32,7 @@ struct Wait {
     client: IpAddr,
     server: Endpoint,
     from: Mark,
+    asked: Mark,
     to: Mark,
     hosts: Vec<(Purpose, Box<str>)>,
 }
@@ -77,6 +78,8 @@ pub struct Checked<'a> {
     pub server: Endpoint,
     /// The server's certificate.
     pub from: Mark,
+    /// The end of the server's flight, from which on the handshake waits for the client; as `from` where it was not seen.
+    pub asked: Mark,
     /// The client's answer.
     pub to: Mark,
     /// What the host was asked for.
@@ -85,7 +88,8 @@ pub struct Checked<'a> {
     pub host: &'a str,
     /// DNS said meanwhile that there is no such host.
     pub no_such_host: Option<Mark>,
-    /// The connection that followed the look-up; `None` where none was seen.
+    /// The connection that followed the look-up; `None` where none was seen. Of several one that had an answer: a host
+    /// with two addresses is tried at both.
     pub fetch: Option<Fetch>,
 }
 
@@ -120,13 +124,15 @@ impl Fetches {
                     && f.first.time >= since.time
                     && ip.is_none_or(|ip| ip == f.server.ip)
             });
-            theirs.map(|(_, f)| *f).min_by_key(|f| f.first.time)
+            let is_refused = |f: &Fetch| f.status.is_some_and(|s| s >= 400);
+            theirs.map(|(_, f)| *f).min_by_key(|f| (f.failure.is_some(), is_refused(f), f.first.time))
         };
         let checked = |no_such_host, fetch| Checked {
             flow: w.flow,
             client: w.client,
             server: w.server,
             from: w.from,
+            asked: w.asked,
             to: w.to,
             purpose,
             host,
@@ -138,7 +144,9 @@ impl Fetches {
         }
         let l = lookups.get(w.client, host.as_bytes())?;
         let asked = [l.asked.first, l.asked.last].into_iter().find(|m| within(*m))?;
-        Some(checked(l.no_such_name.filter(|m| within(*m)), fetch(asked, None)))
+        // Of two resolvers, or at another time, one that knows it.
+        let gone = l.no_such_name.filter(|m| within(*m) && !l.found);
+        Some(checked(gone, fetch(asked, None)))
     }
 }
 
@@ -176,7 +184,9 @@ fn wait(f: &FlowFacts) -> Option<Wait> {
         }
     }
     let (client, server) = (f.end(Role::Client).ip, f.end(Role::Server));
-    (!hosts.is_empty()).then_some(Wait { flow: f.id, client, server, from: certs.mark, to, hosts })
+    let from = certs.mark;
+    let asked = f.server_hello_done.filter(|m| m.time > from.time).unwrap_or(from);
+    (!hosts.is_empty()).then_some(Wait { flow: f.id, client, server, from, asked, to, hosts })
 }
 
 fn fetch(f: &FlowFacts) -> Option<(IpAddr, Fetch)> {
@@ -210,8 +220,8 @@ fn failure(f: &FlowFacts, client: Side) -> Option<Failure> {
     let syn = f.tcp.syn[client]?;
     let waited = f.last.time.us_since(f.first.time) >= PATIENCE_US;
     if f.tcp.syn_ack[server].is_none() {
-        return (f.tcp.packets[server] == 0 && syn.count > 1 && waited && !f.packets_lost)
-            .then_some(Failure::Unanswered);
+        let unheard = f.tcp.packets[server] == 0 && f.tcp.data[client].is_none();
+        return (unheard && syn.count > 1 && waited && !f.packets_lost).then_some(Failure::Unanswered);
     }
     let asked = f.tcp.data[client].is_some();
     let ended = f.tcp.fin.iter().chain(f.tcp.rst.iter()).any(Option::is_some);
