@@ -262,6 +262,15 @@ mod tests {
         assert!(find(&after(&[&constant[0], &constant[1]], telling(9, -7200, None)), CODE).is_none());
         let random = [telling(1, 90_000, None), telling(4, -400_000, None)];
         assert!(find(&after(&[&random[0], &random[1]], telling(9, -7192, None)), CODE).is_none());
+        // The same hello again, in connections that were opened one after another: it is no clock.
+        let mut kept = [1, 2, 3].map(|n| {
+            let mut f = telling(1, -7200, None);
+            f.client_hello.as_mut().expect("there").message.random[31] = n;
+            f.first.time.0 -= i64::from(n) * 5_000_000_000;
+            f
+        });
+        kept.reverse();
+        assert!(find(&after(&[&kept[0], &kept[1]], kept[2].clone()), CODE).is_none());
         // All within one second.
         let burst = [telling(1, -7199, None), telling(2, -7198, None)];
         assert!(find(&after(&[&burst[0], &burst[1]], telling(3, -7197, None)), CODE).is_none());

@@ -120,7 +120,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "In an earlier connection for the same name the server asked for a client certificate after the handshake. The ClientHello of this one, under TLS 1.3, has no post_handshake_auth, so that the server must not ask.",
             "Where the server wants a certificate for one path only (Apache SSLVerifyClient in a Location, IIS), such a client gets an error of the application there: Apache answers 403 and logs \"Cannot perform Post-Handshake Authentication\". HTTP/2 forbids it, browsers, Java and Go do not offer it (Firefox when it is told to), curl with OpenSSL does.",
-            "That the client cannot be asked is read in clear. Whether it went to such a path is encrypted: possible.",
+            "Possible: that the client cannot be asked is read in clear; that the server asked in the other connection is concluded from the sizes of records, and whether this client went to such a path is encrypted.",
             "Ask for the certificate in the handshake (Apache: SSLVerifyClient at virtual host level; nginx does so always), give the path a host name of its own, or let this server speak TLS 1.2, where renegotiation serves the purpose.",
             "  openssl s_client -connect HOST:PORT -servername NAME -tls1_3 -enable_pha -cert client.pem -key client.key   (and without -enable_pha)",
             "RFC 8446, sections 4.2.6 and 4.6.2; RFC 8740",
@@ -309,7 +309,7 @@ fn cannot_be_asked(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         return None;
     }
     let detail = format!(
-        "In {} the server asked for a client certificate after the handshake; the ClientHello in frame {} does not offer that (post_handshake_auth).",
+        "In {} the server asked for a client certificate after the handshake, by the sizes of its records; the ClientHello in frame {} does not offer that (post_handshake_auth).",
         super::differences::flow(o),
         h.mark.frame
     );

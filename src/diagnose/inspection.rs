@@ -127,7 +127,7 @@ fn two_issuers(name: &[u8], n: &Name) -> Option<Hit> {
         Some((s, other))
     })?;
     let detail = format!(
-        "For {} {} showed {} to {} (flow #{}) and, before and after it, {} to other clients (flows #{} and #{}).",
+        "For {} {} showed {} to {} (flow #{}) and, meanwhile, {} to other clients (flows #{} to #{}).",
         shown_name(name),
         theirs.server,
         differences::leaf(&theirs.leaf),

@@ -175,7 +175,7 @@ pub(super) const PLAIN: &[Rule] = &[new(
     page(
         "The client's first bytes are not TLS, the server closes or resets without a byte of an answer, and an earlier connection to the same address and port was TLS with a protocol of Istio's proxies.",
         "In mode STRICT (PeerAuthentication) the server's Envoy finds no filter chain for a connection in clear and closes it: the client sees \"connection reset by peer\" or an empty reply (curl 52, 56). The caller has no sidecar, excludes the port (traffic.sidecar.istio.io/excludeOutboundPorts), is a probe, or its DestinationRule says tls mode DISABLE.",
-        "Likely: what both connections said is read in clear; that the sidecar's mode is the reason is concluded. A server that crashed looks the same.",
+        "Likely: what both connections said is read in clear; that the sidecar's mode is the reason is concluded. A server that crashed looks the same. It is not told when the server has answered plain text in an earlier connection.",
         "Give the caller a sidecar (label istio-injection=enabled, then restart it), or let this port take both: PeerAuthentication with portLevelMtls mode PERMISSIVE. For probes: sidecarInjectorWebhook.rewriteAppHTTPProbe. Look for a DestinationRule with mode DISABLE for the host.",
         "  istioctl x describe pod POD; istioctl proxy-config listeners POD --port PORT\n  kubectl get peerauthentication -A",
         "Istio: PeerAuthentication, DestinationRule; RFC 8446, section 4.2",
@@ -358,6 +358,15 @@ mod tests {
         assert_eq!((d.cause, d.findings[0].confidence), (Some(CODE), Confidence::Likely));
         assert_eq!(told(&after(&[&mesh(b"istio")], fin(plain(), Side::B))).cause, Some(CODE));
         assert!(find(&after(&[&mesh(b"h2")], refused()), CODE).is_none() && find(&refused(), CODE).is_none());
+        // The port takes both, though this one connection was cut.
+        let served = || {
+            let mut f = plain();
+            f.sides[Side::B].start = Some((Start::Not(Plain::HttpResponse(200)), mark(6)));
+            f.tcp.data[Side::B] = Some(mark(6));
+            f
+        };
+        assert!(find(&after(&[&served(), &mesh(b"istio")], refused()), CODE).is_none());
+        assert!(find(&after(&[&mesh(b"istio"), &served()], refused()), CODE).is_none());
         // The server answers, the client left first, another server.
         let mut answered = refused();
         answered.tcp.data[Side::B] = Some(mark(6));

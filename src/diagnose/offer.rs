@@ -156,9 +156,9 @@ pub(super) const RULES: &[Rule] = &[
         0,
         "The encrypted ClientHello is a dummy (GREASE)",
         page(
-            "The ClientHello has the extension encrypted_client_hello, and within ten minutes at least three connections of this client to the same server name had it for as many different configurations.",
+            "The ClientHello has the extension encrypted_client_hello, and within ten minutes at least three connections of this client to the same server name had it for as many different configurations. Connections count together that come from one address and offer the same cipher suites and groups.",
             "A real one names the configuration that the server's HTTPS record has, the same each time. A dummy names a random one: it keeps servers and middleboxes used to the extension. The server name in clear is then the wanted one.",
-            "Likely: two configurations may be in use at once, or a client may be told another one each time. A single connection shows no difference, on purpose.",
+            "Likely: two configurations may be in use at once, a client may be told another one each time, or two programs of the same kind share an address and only one of them sends dummies. A single connection shows no difference, on purpose.",
             "Nothing.",
             "  dig +short HOST HTTPS   (no ech= there: what is sent is a dummy)",
             "RFC 9849, section 6.2",
@@ -470,10 +470,13 @@ mod tests {
         let again = with(to(7), |h| h.extensions.ech_config = Some(1));
         assert_eq!(code(&after(&[&to(1), &to(2), &to(3)], again)), [false, true], "one comes back");
         let mut late = to(3);
-        late.first.time.0 += 700_000_000_000;
+        late.client_hello.as_mut().expect("there").mark.time.0 += 700_000_000_000;
         assert_eq!(code(&after(&[&to(1), &to(2)], late)), [false, true], "they are changed now and then");
         let other = with(to(3), |h| h.extensions.server_name = Some(vec![Box::from(&b"b.example"[..])]));
         assert_eq!(code(&after(&[&to(1), &to(2)], other)), [false, true]);
+        // Another program of the same address may have a configuration where the first sends dummies.
+        let curl = with(to(3), |h| h.cipher_suites.truncate(2));
+        assert_eq!(code(&after(&[&to(1), &to(2)], curl)), [false, true]);
     }
 
     #[test]

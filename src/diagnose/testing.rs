@@ -280,6 +280,7 @@ pub(super) fn after(earlier: &[&FlowFacts], mut f: FlowFacts) -> FlowFacts {
         let mut e = (*e).clone();
         e.id = id;
         e.siblings = memory.recall(&e);
+        memory.passed(&e);
         let d = told(&e);
         memory.remember(&e, d.outcome, d.cause);
     }

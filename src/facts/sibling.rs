@@ -45,7 +45,8 @@ pub struct Rare {
     /// The latest flow that began with a PROXY protocol header and that the same server answered with a ServerHello; none
     /// when it has answered one without a header too.
     pub with_header: Option<Arc<Sibling>>,
-    /// The latest handshake with the same server that succeeded and in which the client offered a protocol of Istio's proxies.
+    /// The latest handshake with the same server that succeeded and in which the client offered a protocol of Istio's proxies;
+    /// none when it has answered plain text too.
     pub meshed: Option<Arc<Sibling>>,
     /// The latest flow in which the same server seems to have asked for a certificate after the handshake (TLS 1.3).
     pub asked_later: Option<Arc<Sibling>>,

@@ -101,6 +101,13 @@ fn protocols(h: &ClientHello) -> impl Iterator<Item = &[u8]> + Clone {
     h.extensions.alpn.iter().take(limits::SIBLING_PROTOCOLS).map(|p| cut(p))
 }
 
+/// Programs offer different suites and groups: one number for each such offer.
+pub(super) fn program(h: &ClientHello) -> u64 {
+    let mut hash = FixedState::default().build_hasher();
+    suites(h).chain(listed(&h.extensions.groups)).for_each(|v| hash.write_u16(v));
+    hash.finish()
+}
+
 /// The server name; `None` for an empty one.
 pub(super) fn name(h: &ClientHello) -> Option<&[u8]> {
     h.extensions.host_name().filter(|n| !n.is_empty()).map(cut)

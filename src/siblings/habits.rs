@@ -38,8 +38,8 @@ struct Encrypted {
     config: u8,
 }
 
-/// A client's address and the name in clear that it called.
-type Called = (IpAddr, Box<[u8]>);
+/// A client's address, the name in clear that it called, and what tells its program from others behind that address.
+type Called = (IpAddr, Box<[u8]>, u64);
 
 /// The latest hellos of clients' addresses.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Habits {
         let ahead = brief::clock_ahead(f)?;
         let known = self.clocks.get(&f.end(Role::Client).ip)?;
         let same: Vec<&Told> = known.iter().filter(|t| t.ahead.abs_diff(ahead) <= SAME_SECS.unsigned_abs()).collect();
-        let now = f.first.time.secs();
+        let now = said_at(f).secs();
         let times = || same.iter().map(|t| t.when.secs()).chain([now]);
         let span = times().max()?.saturating_sub(times().min()?);
         let enough = same.len().saturating_add(1) >= AGREEING && span >= RUNS_SECS;
@@ -70,7 +70,7 @@ impl Habits {
     /// The configurations for which this client lately encrypted hellos to the same name.
     pub(super) fn ech_configs(&self, f: &FlowFacts) -> Vec<(u8, u64)> {
         let Some((key, _)) = encrypted(f) else { return Vec::new() };
-        let now = f.first.time.secs();
+        let now = said_at(f).secs();
         let recent = |e: &&Encrypted| now.abs_diff(e.when.secs()) <= ECH_SECS.unsigned_abs();
         let known = self.encrypted.get(&key).into_iter().flatten();
         known.filter(recent).map(|e| (e.config, e.flow)).collect()
@@ -78,7 +78,7 @@ impl Habits {
 
     /// Takes in a hello.
     pub(super) fn add(&mut self, f: &FlowFacts) {
-        let (flow, when) = (f.id, f.first.time);
+        let (flow, when) = (f.id, said_at(f));
         if let Some(ahead) = brief::clock_ahead(f) {
             push(self.clocks.entry(f.end(Role::Client).ip, VecDeque::new), Told { flow, when, ahead });
         }
@@ -86,6 +86,11 @@ impl Habits {
             push(self.encrypted.entry(key, VecDeque::new), Encrypted { flow, when, config });
         }
     }
+}
+
+/// When the hello was said: a connection may have been open long before.
+fn said_at(f: &FlowFacts) -> Timestamp {
+    f.client_hello.as_ref().map_or(f.first.time, |h| h.mark.time)
 }
 
 fn push<T>(list: &mut VecDeque<T>, value: T) {
@@ -99,5 +104,5 @@ fn push<T>(list: &mut VecDeque<T>, value: T) {
 fn encrypted(f: &FlowFacts) -> Option<(Called, u8)> {
     let h = &f.client_hello.as_ref()?.message;
     let config = h.extensions.ech_config?;
-    Some(((f.end(Role::Client).ip, brief::name(h)?.into()), config))
+    Some(((f.end(Role::Client).ip, brief::name(h)?.into(), brief::program(h)), config))
 }

@@ -21,7 +21,9 @@ use crate::facts::{FlowFacts, Leaf, Offer, Outcome, Rare, Sibling, Siblings};
 use crate::flow::{Endpoint, Mark};
 use crate::limits;
 use crate::span::Role;
+use crate::tls::Start;
 use crate::tls::handshake::Tail;
+use crate::upgrade::Plain;
 
 use brief::{Brief, same_offer};
 use fetches::Fetches;
@@ -63,6 +65,8 @@ pub struct Memory {
     hellos: Recent<[u8; 32], Heard>,
     sessions: Recent<Tail, Arc<Sibling>>,
     tickets: Recent<Tail, u64>,
+    /// Servers that answered a client's plain text, or spoke it first.
+    plain: Recent<Endpoint, ()>,
     moduli: Moduli,
     habits: Habits,
     fetches: Fetches,
@@ -85,6 +89,7 @@ impl Default for Memory {
             hellos: Recent::new(limits::SIBLING_HELLOS),
             sessions: Recent::new(limits::SIBLING_HELLOS),
             tickets: Recent::new(limits::SIBLING_HELLOS),
+            plain: Recent::new(limits::SIBLING_SERVERS),
             moduli: Moduli::default(),
             habits: Habits::default(),
             fetches: Fetches::default(),
@@ -101,7 +106,8 @@ impl Memory {
         let (client, server) = (f.end(Role::Client), f.end(Role::Server));
         let mut out = Siblings::default();
         let known = self.servers.get(&server);
-        let mut rare = Rare { meshed: known.and_then(|s| s.meshed.clone()), ..Rare::default() };
+        let meshed = known.and_then(|s| s.meshed.clone()).filter(|_| self.plain.get(&server).is_none());
+        let mut rare = Rare { meshed, ..Rare::default() };
         let Some(hello) = f.client_hello.as_ref().map(|h| &h.message) else {
             out.rare = boxed(rare);
             return out;
@@ -189,6 +195,13 @@ impl Memory {
     /// Takes in any flow that has ended, with TLS or without, after [`Memory::recall`].
     pub fn passed(&mut self, f: &FlowFacts) {
         self.fetches.add(f);
+        let server = f.side(Role::Server);
+        let is_plain = |side| matches!(f.sides[side].start, Some((Start::Not(_), _)));
+        // A TLS server answers plain text with an alert, or with a page of HTTP that says what is wrong (nginx: 400).
+        let is_page = matches!(f.sides[server].start, Some((Start::Not(Plain::HttpResponse(400)), _)));
+        if f.client_hello.is_none() && is_plain(server) && !is_page {
+            self.plain.entry(f.end(Role::Server), || ());
+        }
     }
 
     /// Handshakes during which the client asked about the status of the server's certificates.
