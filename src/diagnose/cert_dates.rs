@@ -252,6 +252,8 @@ mod tests {
         assert_eq!((x.severity, x.confidence, x.explains_failure), (Severity::Warning, Confidence::Possible, false));
         assert!(x.detail.contains("behind") && x.detail.contains("2025-12-31T22:00:09Z"), "{}", x.detail);
         assert!(find(&third(86_400, Some(3)), CODE).is_some_and(|x| x.confidence == Confidence::Likely));
+        // The server's clock, which agrees with neither, decides nothing.
+        assert!(find(&third(86_400, Some(3600)), CODE).is_some_and(|x| x.confidence == Confidence::Possible));
         // It is the capture's clock that is wrong; the clocks agree; no time at all; two only.
         assert!(find(&third(-7200, Some(-7190)), CODE).is_none());
         assert!(find(&third(-200, None), CODE).is_none());

@@ -198,7 +198,9 @@ mod tests {
         assert!(find(&after(&[&with_header(), &without], closed()), CODE).is_none());
         let mut elsewhere = closed();
         elsewhere.ends.b.port = 443;
-        for f in [alert(hello(), Side::B, 10), fin(hello(), Side::A), elsewhere] {
+        let mut headed = closed();
+        headed.sides[Side::A].upgraded_from = Some(Plain::ProxyHeader);
+        for f in [alert(hello(), Side::B, 10), fin(hello(), Side::A), elsewhere, headed] {
             assert!(find(&after(&[&with_header()], random(f, 3)), CODE).is_none());
         }
     }

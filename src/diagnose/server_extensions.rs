@@ -511,5 +511,8 @@ mod tests {
         assert!(find(&tls13(&[2]), CODE).is_some_and(|x| x.confidence == Confidence::Likely));
         assert!(find(&tls13(&[2, 0]), CODE).is_none() && find(&tls13(&[]), CODE).is_none());
         assert!(find(&with(0x0304, |c, _| c.extensions.server_certificate_types = vec![2]), CODE).is_none());
+        let mut resumed = tls13(&[2]);
+        resumed.server_hello.as_mut().expect("there").message.extensions.psk = Some(0);
+        assert!(find(&resumed, CODE).is_none(), "no certificate at all");
     }
 }

@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "The moduli of two different RSA keys in the capture have a common factor, found with the greatest common divisor of each and all others.",
             "Who has both certificates has both private keys, by one division. It happens where devices make their keys at the first start without enough randomness (routers, cameras, management boards).",
-            "Certain: the factor is computed. Compared are those of one length among the first 256 keys (512 to 4096 bits) of servers' and clients' own certificates in clear; how many were left out is told with the capture; keys that are the same are not meant.",
+            "Certain: the factor is computed. Compared are those of one length among the first 256 keys (512 to 4096 bits) of servers' and clients' own certificates in clear; that more were left out is told of the capture; keys that are the same are not meant.",
             KEY,
             "  openssl x509 -in cert.pem -noout -modulus   (of both, then their greatest common divisor)",
             "N. Heninger and others, Mining Your Ps and Qs, USENIX Security 2012; NIST SP 800-90A",
