@@ -309,6 +309,8 @@ impl Analyzer {
                 ),
             });
         }
+        let fragments = self.decoder.fragments().problems().into_iter();
+        info.problems.extend(fragments.map(|(frame, message)| Problem { frame, offset: None, message }));
         self.sources.push(SourceReport {
             info,
             decoded: self.decoded,

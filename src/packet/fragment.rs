@@ -10,8 +10,9 @@ use std::ops::Range;
 use super::ip::{Ip, Part};
 use super::{Piece, Skip};
 use crate::capture::Frame;
-use crate::limits::{FRAGMENT_BYTES, FRAGMENT_DATAGRAMS};
-use crate::span::{FrameSpan, Timestamp};
+use crate::limits::{CHUNK_OVERHEAD, FRAGMENT_BYTES, FRAGMENT_DATAGRAMS};
+use crate::span::{FrameNo, FrameSpan, Timestamp};
+use crate::text;
 
 /// Longest IP datagram, header included (without a jumbo payload option, which cannot be fragmented).
 const MAX_DATAGRAM: usize = 65_535;
@@ -19,9 +20,6 @@ const MAX_DATAGRAM: usize = 65_535;
 /// Microseconds of capture time after which a datagram's other fragments are not waited for any longer: what Linux
 /// waits; RFC 8200 allows 60 s.
 const TIMEOUT_US: u64 = 30_000_000;
-
-/// Charged for a chunk beside its bytes: nodes of the map, the allocation.
-const CHUNK_OVERHEAD: usize = 96;
 
 /// What became of IP fragments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +42,55 @@ pub struct FragmentCounts {
     pub conflicts: u64,
     /// Fragments dropped for what they claim.
     pub dropped: u64,
+    /// The earliest frame of a datagram that was not put together.
+    pub lost_from: Option<FrameNo>,
+    /// The first fragment that is counted in `conflicts`.
+    pub conflict_at: Option<FrameNo>,
+}
+
+impl FragmentCounts {
+    /// What a reader of the report has to know when the input has ended, each with the first frame of its kind: which
+    /// datagrams were not put together and why, and that fragments contradicted each other.
+    pub fn problems(&self) -> Vec<(Option<FrameNo>, String)> {
+        let lost = [
+            (self.pending, self.pending_packets, "not complete when the capture ended".to_owned()),
+            (self.timed_out, self.timed_out_packets, format!("not complete within {} s", TIMEOUT_US / 1_000_000)),
+            (
+                self.evicted,
+                self.evicted_packets,
+                format!(
+                    "given up for newer ones (at most {FRAGMENT_DATAGRAMS} are put together at once, of {} MiB)",
+                    FRAGMENT_BYTES >> 20
+                ),
+            ),
+        ];
+        let datagrams = lost.iter().fold(0_u64, |n, l| n.saturating_add(l.0));
+        let mut out = Vec::new();
+        if datagrams > 0 {
+            let parts: Vec<String> = lost
+                .iter()
+                .filter(|l| l.0 > 0)
+                .map(|(n, packets, why)| format!("{n} {why} ({})", text::count(*packets, "fragment")))
+                .collect();
+            let from = self.lost_from.map(|f| format!(", the first from frame {f}")).unwrap_or_default();
+            let message = format!(
+                "{} that came in IP fragments could not be put together{from}: {}; what they said is lost",
+                text::count(datagrams, "packet"),
+                parts.join(", ")
+            );
+            out.push((self.lost_from, message));
+        }
+        if self.conflicts > 0 {
+            let first = self.conflict_at.map(|f| format!(", the first in frame {f}")).unwrap_or_default();
+            let message = format!(
+                "{} did not agree with earlier ones of the same packet{first}: the earlier bytes were taken, the \
+                 receiver may have taken the others",
+                text::count(self.conflicts, "IP fragment")
+            );
+            out.push((self.conflict_at, message));
+        }
+        out
+    }
 }
 
 /// A datagram put together: the payload of IP.
@@ -72,6 +119,8 @@ struct Chunk {
 struct Pending {
     serial: u64,
     since: Option<Timestamp>,
+    /// The frame of its earliest fragment.
+    frame: FrameNo,
     packets: u64,
     /// Length of the payload, from the last fragment.
     total: Option<usize>,
@@ -100,6 +149,7 @@ impl Table {
         FragmentCounts {
             pending: self.pending.len() as u64,
             pending_packets: self.pending.values().map(|p| p.packets).sum(),
+            lost_from: self.counts.lost_from.into_iter().chain(self.oldest().map(|(_, p)| p.frame)).min(),
             ..self.counts
         }
     }
@@ -132,6 +182,7 @@ impl Table {
                 self.pending.entry(key).or_insert(Pending {
                     serial,
                     since: frame.time,
+                    frame: frame.no,
                     packets: 0,
                     total: None,
                     have: 0,
@@ -144,26 +195,32 @@ impl Table {
         let off = u32::try_from(ip.at).unwrap_or(u32::MAX);
         let fits = pending.fits(end, part.more);
         if !fits {
-            self.counts.conflicts = self.counts.conflicts.saturating_add(1);
+            self.conflict(frame);
             return self.drop_one();
         }
         if part.at == 0 && pending.first.is_none() {
             pending.first = Some(*ip);
         }
         let before = pending.charged;
-        if pending.add(part.at, bytes, frame, off) {
-            self.counts.conflicts = self.counts.conflicts.saturating_add(1);
-        }
+        let conflicts = pending.add(part.at, bytes, frame, off);
         self.charged = self.charged.saturating_add(pending.charged.saturating_sub(before));
-        if pending.total == Some(pending.have)
-            && let Some(first) = pending.first
-        {
-            *ip = Ip { at: 0, end: pending.have, fragment: None, ..first };
+        let whole_ip = pending.first.filter(|_| pending.total == Some(pending.have));
+        let end = pending.have;
+        if conflicts {
+            self.conflict(frame);
+        }
+        if let Some(first) = whole_ip {
+            *ip = Ip { at: 0, end, fragment: None, ..first };
             self.complete(&key, whole);
             return Ok(());
         }
         self.make_room(0);
         Err(Skip::FragmentHeld)
+    }
+
+    fn conflict(&mut self, frame: &Frame<'_>) {
+        self.counts.conflicts = self.counts.conflicts.saturating_add(1);
+        self.counts.conflict_at.get_or_insert(frame.no);
     }
 
     fn drop_one(&mut self) -> Result<(), Skip> {
@@ -199,8 +256,9 @@ impl Table {
         while let Some((key, p)) = self.oldest()
             && p.since.is_some_and(|t| now.us_since(t) > TIMEOUT_US)
         {
-            let packets = p.packets;
+            let (packets, frame) = (p.packets, p.frame);
             self.remove(&key);
+            self.counts.lost_from.get_or_insert(frame);
             self.counts.timed_out = self.counts.timed_out.saturating_add(1);
             self.counts.timed_out_packets = self.counts.timed_out_packets.saturating_add(packets);
         }
@@ -211,8 +269,9 @@ impl Table {
         while (self.pending.len().saturating_add(new) > FRAGMENT_DATAGRAMS || self.charged > FRAGMENT_BYTES)
             && let Some((key, p)) = self.oldest()
         {
-            let packets = p.packets;
+            let (packets, frame) = (p.packets, p.frame);
             self.remove(&key);
+            self.counts.lost_from.get_or_insert(frame);
             self.counts.evicted = self.counts.evicted.saturating_add(1);
             self.counts.evicted_packets = self.counts.evicted_packets.saturating_add(packets);
         }

@@ -184,8 +184,10 @@ fn loader(
         }
     }
     analyzer.end_source(&info);
-    let mut end = End { info: file.info().clone(), error, ..End::default() };
+    let mut end = End { error, ..End::default() };
     if let Some(s) = analyzer.sources().last() {
+        // With what the analyzer had to say of the input.
+        end.info = s.info.clone();
         end.skipped = s.skipped.iter().map(|(k, v)| (*k, *v)).collect();
         end.evicted = s.evicted;
     }

@@ -182,3 +182,39 @@ fn a_fragment_header_inside_a_datagram_is_refused() {
     let p = d.decode(&frame(2, LinkType::RAW, &outer[1]));
     assert!(matches!(p, Packet::Skipped(Skip::Malformed(_))), "{p:?}");
 }
+
+#[test]
+fn what_was_not_put_together_is_told_when_the_input_ends() {
+    use crate::analyzer::{Analyzer, Options};
+    let ip = tcp4(&[0; 60]);
+    let told = |frames: &mut dyn Iterator<Item = Vec<u8>>| {
+        let mut a = Analyzer::new(Options::default());
+        a.begin_source();
+        for (n, f) in frames.enumerate() {
+            a.push(&frame(n as u64 + 1, LinkType::RAW, &f));
+        }
+        a.end_source(&crate::capture::SourceInfo::default());
+        let problems = a.sources()[0].info.problems.iter();
+        problems.map(|p| (p.frame.map_or(0, |f| f.0), p.message.clone())).collect::<Vec<_>>()
+    };
+    // A datagram that is whole is no problem.
+    assert!(told(&mut cut4(&ip, 7, 24).into_iter()).is_empty());
+    let many = told(&mut (0..6000).map(|id| fragment4(&ip, id, 0, true, &[0; 8])));
+    let [(1, message)] = &many[..] else { panic!("{many:?}") };
+    let evicted = 6000 - FRAGMENT_DATAGRAMS;
+    for part in [
+        "6000 packets that came in IP fragments",
+        "4096 not complete when the capture ended (4096 fragments)",
+        &format!("{evicted} given up for newer ones"),
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    let one = told(&mut cut4(&ip, 7, 48).into_iter().take(1));
+    assert!(one[0].1.starts_with("1 packet that came in IP fragments could not"), "{one:?}");
+    assert!(one[0].1.contains("1 not complete when the capture ended (1 fragment)"), "{one:?}");
+    let parts = cut4(&ip, 7, 24);
+    let other = fragment4(&ip, 7, 0, true, &[9; 24]);
+    let lies = told(&mut [parts[0].clone(), other].into_iter().chain(parts[1..].iter().cloned()));
+    let [(2, message)] = &lies[..] else { panic!("{lies:?}") };
+    assert!(message.starts_with("1 IP fragment did not agree"), "{message}");
+}
