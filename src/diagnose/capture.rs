@@ -220,8 +220,8 @@ fn duplicates(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     }
     let all: u64 = f.tcp.packets.iter().sum();
     let detail = format!(
-        "Of {all} packets of this connection {} second copies.",
-        if n == 1 { "one is a".to_owned() } else { format!("{n} are") }
+        "Of {all} packets of this connection {}.",
+        if n == 1 { "one is a second copy".to_owned() } else { format!("{n} are second copies") }
     );
     Some(
         capture(detail, "Capture on one interface only, or remove the copies: editcap -d cap.pcap once.pcap.")
@@ -235,14 +235,20 @@ fn limit(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         what.push("the connection was dropped because too many were open".to_owned());
     }
     for (list, n) in &f.omitted {
-        what.push(format!("{n} entries beyond the limit of \"{list}\" are not listed"));
+        let (entries, are) = if *n == 1 { ("entry", "is") } else { ("entries", "are") };
+        what.push(format!("{n} {entries} beyond the limit of \"{list}\" {are} not listed"));
     }
     for (side, s) in [Side::A, Side::B].into_iter().zip(&f.sides) {
         if s.gaps.iter().any(|g| g.reason == GapReason::Limit) {
             what.push(format!("too much data of the {} was waiting behind a hole", f.role(side)));
         }
         if s.gaps_omitted > 0 {
-            what.push(format!("{} more holes of the {} are not listed", s.gaps_omitted, f.role(side)));
+            let are = if s.gaps_omitted == 1 { "is" } else { "are" };
+            what.push(format!(
+                "{} of the {} {are} not listed",
+                words::count(s.gaps_omitted, "more hole"),
+                f.role(side)
+            ));
         }
         if s.certificates.as_ref().is_some_and(|c| c.omitted > 0) {
             what.push(format!("the {} sent more certificates than are looked at", f.role(side)));
@@ -352,6 +358,24 @@ mod tests {
         f.sides[Side::A].mid_stream = true;
         assert!(find(&f, "capture-starts-mid-stream").is_some());
         assert!(told(&good()).findings.is_empty());
+    }
+
+    #[test]
+    fn one_is_told_as_one() {
+        let limit = |n: u64| {
+            let mut f = good();
+            f.omitted.insert("messages", n);
+            f.sides[Side::B].gaps_omitted = n;
+            find(&f, "capture-limit-reached").expect("told").detail
+        };
+        let (one, two) = (limit(1).to_lowercase(), limit(2).to_lowercase());
+        assert!(one.contains("1 entry beyond the limit of \"messages\" is not listed"), "{one}");
+        assert!(one.contains("1 more hole of the server is not listed"), "{one}");
+        assert!(two.contains("2 entries beyond") && two.contains("2 more holes of the server are not listed"), "{two}");
+        let mut f = good();
+        f.tcp.duplicates = 1;
+        let x = find(&f, "capture-duplicated-packets").expect("told");
+        assert!(x.detail.contains("one is a second copy."), "{}", x.detail);
     }
 
     #[test]

@@ -39,9 +39,11 @@ impl Row {
         (self.rotation.files > 0).then(|| {
             let (first, count) = (name(&self.rotation, *first), crate::text::count(n as u64, "earlier file"));
             format!(
-                "{count} from {} on: they count among the {} that are kept",
+                "{count} from {} on: {} among the {} that {} kept",
                 crate::text::escape(&first.to_string_lossy()),
-                self.rotation.files
+                if n == 1 { "it counts" } else { "they count" },
+                self.rotation.files,
+                if self.rotation.files == 1 { "is" } else { "are" }
             )
         })
     }
