@@ -426,7 +426,7 @@ mod tests {
         told,
     };
     use crate::diagnose::{Blame, Confidence, Severity};
-    use crate::facts::{Answer, FlowFacts, Inferred, PostHandshake, Shape};
+    use crate::facts::{Answer, Claim, FlowFacts, Inferred, PostHandshake, Shape};
     use crate::span::Side;
     use crate::tls::names::ContentType;
     use crate::x509::Certificate;
@@ -534,5 +534,11 @@ mod tests {
         let mut other = tls13(2, false);
         other.client_hello.as_mut().expect("there").message.extensions.server_name = None;
         assert!(find(&after(&[&asked], other), CODE).is_none(), "another site of the server");
+        let mut at_once = tls13(2, false);
+        let requested = Some(Claim { value: true, confidence: Confidence::Certain });
+        at_once.inferred = Some(Box::new(Inferred { requested, ..Inferred::default() }));
+        assert!(find(&after(&[&asked], at_once), CODE).is_none(), "it was asked in the handshake");
+        let old = random(established(server_flight(vec![leaf()])), 2);
+        assert!(find(&after(&[&asked], old), CODE).is_none(), "TLS 1.2 renegotiates");
     }
 }

@@ -367,6 +367,13 @@ mod tests {
         };
         assert!(find(&after(&[&served(), &mesh(b"istio")], refused()), CODE).is_none());
         assert!(find(&after(&[&mesh(b"istio"), &served()], refused()), CODE).is_none());
+        // A page of a TLS server that says what is wrong is no such answer; a header of a load balancer has a rule of its own.
+        let mut page = served();
+        page.sides[Side::B].start = Some((Start::Not(Plain::HttpResponse(400)), mark(6)));
+        assert!(find(&after(&[&mesh(b"istio"), &page], refused()), CODE).is_some());
+        let mut header = refused();
+        header.sides[Side::A].start = Some((Start::Not(Plain::ProxyHeader), mark(4)));
+        assert!(find(&after(&[&mesh(b"istio")], header), CODE).is_none());
         // The server answers, the client left first, another server.
         let mut answered = refused();
         answered.tcp.data[Side::B] = Some(mark(6));

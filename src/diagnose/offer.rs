@@ -474,6 +474,12 @@ mod tests {
         assert_eq!(code(&after(&[&to(1), &to(2)], late)), [false, true], "they are changed now and then");
         let other = with(to(3), |h| h.extensions.server_name = Some(vec![Box::from(&b"b.example"[..])]));
         assert_eq!(code(&after(&[&to(1), &to(2)], other)), [false, true]);
+        // The server has shown that it took the hello: it is none.
+        let mut taken = f.clone();
+        let mut retry = taken.server_hello.clone().expect("there");
+        retry.message.extensions.encrypted_client_hello = true;
+        taken.hello_retry = Some(retry);
+        assert_eq!(code(&taken), [false, true]);
         // Another program of the same address may have a configuration where the first sends dummies.
         let curl = with(to(3), |h| h.cipher_suites.truncate(2));
         assert_eq!(code(&after(&[&to(1), &to(2)], curl)), [false, true]);

@@ -200,7 +200,10 @@ mod tests {
         elsewhere.ends.b.port = 443;
         let mut headed = closed();
         headed.sides[Side::A].upgraded_from = Some(Plain::ProxyHeader);
-        for f in [alert(hello(), Side::B, 10), fin(hello(), Side::A), elsewhere, headed] {
+        let mut answered = closed();
+        answered.sides[Side::B].start = Some((Start::Not(Plain::HttpResponse(400)), mark(6)));
+        answered.tcp.data[Side::B] = Some(mark(6));
+        for f in [alert(hello(), Side::B, 10), fin(hello(), Side::A), elsewhere, headed, answered] {
             assert!(find(&after(&[&with_header()], random(f, 3)), CODE).is_none());
         }
     }

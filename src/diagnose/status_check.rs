@@ -260,7 +260,13 @@ mod tests {
         unheard.last = mark(1100);
         assert!(silent("ocsp.example", 40, unheard.clone(), waits(1200, with_ocsp())));
         unheard.tcp.data[Side::A] = None;
-        assert!(!silent("ocsp.example", 40, unheard, waits(1200, with_ocsp())));
+        assert!(!silent("ocsp.example", 40, unheard.clone(), waits(1200, with_ocsp())));
+        let (mut once, mut lossy) = (unheard.clone(), unheard);
+        once.tcp.syn[Side::A].as_mut().expect("there").count = 1;
+        lossy.packets_lost = true;
+        for f in [once, lossy] {
+            assert!(silent("ocsp.example", 40, f, waits(1200, with_ocsp())));
+        }
     }
 
     #[test]
