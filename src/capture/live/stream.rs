@@ -6,13 +6,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 
-use super::super::{CaptureFile, Error as CaptureError, Frame, LinkType, Secrets, Source as _, SourceInfo};
+use super::super::{CaptureFile, Error as CaptureError, Frame, LinkType, Problem, Secrets, Source as _, SourceInfo};
 use super::{Error, Live};
 use crate::span::{FrameNo, Timestamp};
 
@@ -32,6 +32,8 @@ struct Follow {
     path: PathBuf,
     read: u64,
     stop: Arc<AtomicBool>,
+    /// What the reader of the report has to know beside.
+    note: Arc<OnceLock<String>>,
 }
 
 impl Follow {
@@ -44,11 +46,23 @@ impl Follow {
                 "the file was cut to {len} bytes while it was followed; what is written to it since is not read: start again"
             )));
         }
-        // Where the path cannot be looked at any more, nothing is known against it.
+        if here.is_file() && here.nlink() == 0 {
+            return Err(io::Error::other(
+                "the file was deleted; what is written to a new one is not read: start again",
+            ));
+        }
         match std::fs::metadata(&self.path) {
             Ok(there) if (there.dev(), there.ino()) != (here.dev(), here.ino()) => Err(io::Error::other(
                 "another file has its name now (it was rotated or written anew), which is not read: start again with that one",
             )),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                self.note.get_or_init(|| {
+                    "whether the file was rotated meanwhile could not be seen: its folder is closed to the user that \
+                     tlscope runs as; open the folder, or give --user"
+                        .into()
+                });
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -119,6 +133,7 @@ pub struct Stream {
     ended: bool,
     /// Ends a followed file.
     stop: Arc<AtomicBool>,
+    note: Arc<OnceLock<String>>,
 }
 
 impl std::fmt::Debug for Stream {
@@ -131,23 +146,29 @@ impl Stream {
     /// Starts a thread that reads `input`; `label` stands where a path would. The header is read there too, so that an input
     /// on which nothing was written yet is not waited for.
     pub fn start(input: impl Read + Send + 'static, label: &str) -> Self {
-        Self::begin(input, label, Arc::default())
+        Self::begin(input, label, Arc::default(), Arc::default())
     }
 
     /// The same for a file and what is still written to it, until [`Live::stop`].
     pub fn follow(file: File, label: &str) -> Self {
         let stop = Arc::<AtomicBool>::default();
+        let note = Arc::<OnceLock<String>>::default();
         let path = PathBuf::from(label);
-        Self::begin(Follow { file, path, read: 0, stop: stop.clone() }, label, stop)
+        Self::begin(Follow { file, path, read: 0, stop: stop.clone(), note: note.clone() }, label, stop, note)
     }
 
-    fn begin(input: impl Read + Send + 'static, label: &str, stop: Arc<AtomicBool>) -> Self {
+    fn begin(
+        input: impl Read + Send + 'static,
+        label: &str,
+        stop: Arc<AtomicBool>,
+        note: Arc<OnceLock<String>>,
+    ) -> Self {
         let (tx, batches) = bounded(BATCHES);
         let name = label.to_owned();
         let info = SourceInfo { path: label.to_owned(), ..SourceInfo::default() };
         thread::spawn(move || read(input, &name, tx));
         let secrets = Vec::new();
-        Self { batches, now: Batch::default(), next: 0, at: 0, info, secrets, begun: false, ended: false, stop }
+        Self { batches, now: Batch::default(), next: 0, at: 0, info, secrets, begun: false, ended: false, stop, note }
     }
 
     /// Makes `batch` the present one.
@@ -163,9 +184,15 @@ impl Stream {
         if self.stop.load(Ordering::Relaxed) {
             // It ends where it was told to, be that within a record that is still being written.
             self.info.complete = self.begun && self.info.skipped == 0;
+            self.tell_note();
             return Ok(());
         }
         error.map_or(Ok(()), |e| Err(e.into()))
+    }
+
+    fn tell_note(&mut self) {
+        let problem = |message: &String| Problem { frame: None, offset: None, message: message.clone() };
+        self.info.problems.extend(self.note.get().map(problem));
     }
 }
 
@@ -224,7 +251,10 @@ impl Live for Stream {
     fn stop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         // What is not read any more is not missing.
-        self.info.complete |= self.begun && !self.ended;
+        if !self.ended {
+            self.info.complete |= self.begun;
+            self.tell_note();
+        }
     }
 
     fn take_secrets(&mut self) -> Vec<Secrets> {
@@ -395,6 +425,10 @@ mod tests {
         std::fs::write(&path, pcap(1)).unwrap();
         let e = failure(&mut s);
         assert!(e.contains("cut to 41 bytes") && e.contains("byte 75"), "{e}");
+        let mut s = follow();
+        assert_eq!(wait_for_frame(&mut s), Some(0));
+        std::fs::remove_file(&path).unwrap();
+        assert!(failure(&mut s).contains("deleted"));
         std::fs::write(&path, "no capture\n").unwrap();
         assert!(failure(&mut follow()).contains("it is text"));
     }
