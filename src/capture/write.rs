@@ -4,6 +4,9 @@ use super::blocks::{kind, option};
 use super::{Frame, LinkType};
 use crate::span::Timestamp;
 
+/// Bytes of a key log in one block.
+const SECRETS_BLOCK: usize = 1 << 20;
+
 /// Type of the secrets of a TLS key log ("TLSK").
 const TLS_KEY_LOG: u32 = 0x544c_534b;
 
@@ -83,13 +86,21 @@ impl PcapngBlocks {
         known.is_none()
     }
 
-    /// A key log, which stands before the packets it is for.
+    /// A key log, which stands before the packets it is for: whole lines in as many blocks as are needed for readers that do
+    /// not look into large ones.
     pub fn secrets(key_log: &[u8], out: &mut Vec<u8>) {
-        block(out, kind::DECRYPTION_SECRETS, |b| {
-            b.extend_from_slice(&TLS_KEY_LOG.to_le_bytes());
-            b.extend_from_slice(&u32::try_from(key_log.len()).unwrap_or(u32::MAX).to_le_bytes());
-            put_padded(b, key_log);
-        });
+        let mut rest = key_log;
+        while !rest.is_empty() {
+            let room = rest.get(..SECRETS_BLOCK).unwrap_or(rest);
+            let whole = if room.len() == rest.len() { None } else { room.iter().rposition(|b| *b == b'\n') };
+            let (part, behind) = rest.split_at(whole.map_or(room.len(), |end| end.saturating_add(1)));
+            block(out, kind::DECRYPTION_SECRETS, |b| {
+                b.extend_from_slice(&TLS_KEY_LOG.to_le_bytes());
+                b.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
+                put_padded(b, part);
+            });
+            rest = behind;
+        }
     }
 
     /// How many packets were lost, at the end of a file.
@@ -183,6 +194,21 @@ mod tests {
         assert!(!blocks.frame(&frames[1], &mut second));
         let mut read = CaptureFile::from_reader(io_cursor(second), "x").unwrap();
         assert_eq!(read.next_frame().unwrap().unwrap().link, LinkType::LINUX_SLL2);
+    }
+
+    #[test]
+    fn many_keys_are_read_again() {
+        let lines: String = (0..60_000).map(|n| format!("CLIENT_RANDOM {n:064x} 00\n")).collect();
+        assert!(lines.len() > 4 * SECRETS_BLOCK);
+        let mut file = Vec::new();
+        PcapngBlocks::new("any", 0).preamble(&mut file);
+        PcapngBlocks::secrets(lines.as_bytes(), &mut file);
+        let mut read = CaptureFile::from_reader(io_cursor(file), "x").unwrap();
+        assert!(read.next_frame().unwrap().is_none());
+        let parts = read.take_secrets();
+        assert!(parts.iter().all(|p| p.as_bytes().ends_with(b"\n")));
+        assert_eq!(parts.iter().flat_map(|p| p.as_bytes()).copied().collect::<Vec<u8>>(), lines.as_bytes());
+        assert!(read.info().complete && read.info().problems.is_empty(), "{:?}", read.info());
     }
 
     fn io_cursor(bytes: Vec<u8>) -> std::io::Cursor<Vec<u8>> {

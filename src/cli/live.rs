@@ -16,7 +16,7 @@ use super::{DAMAGED, FOUND, OK, complain, confine};
 use crate::analyzer::Options;
 use crate::capture::live::{self, Capture, Live, Stream, Through};
 use crate::diagnose::{Policy, Severity};
-use crate::live::{Direct, Keeper, Session, Sieve, Sink};
+use crate::live::{Direct, Finished, Keeper, Session, Sieve, Sink};
 use crate::report::{self, Writer};
 use crate::sandbox::Needs;
 use crate::signals::Signals;
@@ -165,6 +165,12 @@ impl Prepared {
 
 /// What does not go together.
 fn wrong(args: &LiveArgs) -> Option<&'static str> {
+    if args.capture.interface.is_none() && args.input.is_none() && args.follow.is_none() {
+        return Some(
+            "say what to capture: -i IFACE (`tlscope interfaces` lists them; -i any takes all), - for a capture stream on \
+             standard input, or --follow FILE for a file that grows",
+        );
+    }
     let rotates = args.rotate_size.is_some() || args.rotate_every.is_some();
     let to_stdout = args.write.as_deref().is_some_and(is_stdout);
     if args.rotate_keep.is_some() && !rotates {
@@ -173,7 +179,7 @@ fn wrong(args: &LiveArgs) -> Option<&'static str> {
     if to_stdout && rotates {
         return Some("standard output is one file: give a name with -w for more");
     }
-    (to_stdout && args.output.is_none())
+    (to_stdout && args.output.as_deref().is_none_or(is_stdout))
         .then_some("the packets cannot go to standard output, where the report goes: give a file for it with -o")
 }
 
@@ -278,6 +284,16 @@ fn write(args: &LiveArgs, global: &Global) -> io::Result<u8> {
     })
 }
 
+/// Says how many packets were lost.
+pub(super) fn complain_of_losses(finished: &Finished) {
+    for lost in finished.sources.iter().filter_map(|s| s.info.dropped).filter(|n| *n > 0) {
+        complain(&format!(
+            "lost by the kernel or the interface before they could be read: {}; make --buffer larger or filter with -f",
+            count(lost, "packet")
+        ));
+    }
+}
+
 /// Watches until told to stop; true when it ended because something failed.
 fn watch(
     mut session: Session,
@@ -288,7 +304,7 @@ fn watch(
 ) -> io::Result<bool> {
     let mut counters = Counters::new(global);
     let mut looked = Instant::now();
-    let uses_stdout = args.output.is_none() || args.write.as_deref().is_some_and(is_stdout);
+    let uses_stdout = args.output.as_deref().is_none_or(is_stdout) || args.write.as_deref().is_some_and(is_stdout);
     let why = loop {
         if signals.ending().is_some() {
             break None;
@@ -326,14 +342,7 @@ fn watch(
         writer.flow(flow)?;
     }
     writer.finish(&finished.sources, &finished.findings)?;
-    for s in &finished.sources {
-        if let Some(lost) = s.info.dropped.filter(|n| *n > 0) {
-            complain(&format!(
-                "lost by the kernel or the interface before they could be read: {}; make --buffer larger or filter with -f",
-                count(lost, "packet")
-            ));
-        }
-    }
+    complain_of_losses(&finished);
     // Who reads the packets from a pipe may have had enough.
     if let Some(crate::live::Error::Keep { source, .. }) = &finished.why
         && source.kind() == io::ErrorKind::BrokenPipe

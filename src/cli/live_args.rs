@@ -26,7 +26,7 @@ Examples:
 )]
 #[command(mut_args(|a| match a.get_id().as_str() {
     id if TrustArgs::has(id) => a.hide(true),
-    "interface" => a.required_unless_present_any(["input", "follow"]).conflicts_with_all(["input", "follow"]),
+    "interface" => a.conflicts_with_all(["input", "follow"]),
     id if CaptureArgs::has(id) => a.conflicts_with_all(["input", "follow"]),
     _ => a,
 }))]
@@ -62,7 +62,7 @@ pub(super) struct LiveArgs {
     /// Begin a new file (NAME-00001.EXT, or the next free number) after so many bytes, such as 100M
     #[arg(long, value_name = "SIZE", value_parser = file_size, requires = "write")]
     pub(super) rotate_size: Option<u64>,
-    /// Begin a new file after so long, such as 10m
+    /// Begin a new file with the next packet after so long, such as 10m
     #[arg(long, value_name = "TIME", value_parser = time, requires = "write")]
     pub(super) rotate_every: Option<Duration>,
     /// Keep so many files, with those of earlier runs; the oldest is removed
@@ -171,8 +171,8 @@ fn size(s: &str) -> Result<u64, String> {
     let unit = match unit.trim_end_matches("iB").trim_end_matches('B') {
         "" => Some(1u64),
         "K" | "k" => Some(1 << 10),
-        "M" => Some(1 << 20),
-        "G" => Some(1 << 30),
+        "M" | "m" => Some(1 << 20),
+        "G" | "g" => Some(1 << 30),
         _ => None,
     };
     let bytes = number.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit)).filter(|n| *n > 0);
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn sizes_and_times() {
-        assert_eq!(["1", "2K", "3MiB", "1G"].map(size), [Ok(1), Ok(2048), Ok(3 << 20), Ok(1 << 30)]);
+        assert_eq!(["1", "2K", "3MiB", "4m", "1G"].map(size), [Ok(1), Ok(2048), Ok(3 << 20), Ok(4 << 20), Ok(1 << 30)]);
         assert_eq!(["5", "5s", "2m", "1h"].map(|t| time(t).unwrap().as_secs()), [5, 5, 120, 3600]);
         assert_eq!([buffer("64K"), buffer("2047M")], [Ok(64 << 10), Ok(2047 << 20)]);
         assert!(["1", "63K", "2G", "999999G", "x"].iter().all(|s| buffer(s).is_err()));

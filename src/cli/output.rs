@@ -77,10 +77,12 @@ impl Write for Page {
 }
 
 impl Output {
-    /// Opens it. With `None` it is standard output.
+    /// Opens it. With `None` or `-` it is standard output.
     pub(super) fn open(path: Option<&Path>, how: How, rights: &Rights) -> io::Result<Self> {
         const BUFFER: usize = 1 << 16;
-        let Some(path) = path else { return Ok(Self::Stdout(BufWriter::with_capacity(BUFFER, io::stdout()))) };
+        let Some(path) = path.filter(|p| !is_stdout(p)) else {
+            return Ok(Self::Stdout(BufWriter::with_capacity(BUFFER, io::stdout())));
+        };
         if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
             let file = File::options().write(true).open(path)?;
             return Ok(Self::Device(BufWriter::with_capacity(BUFFER, file)));

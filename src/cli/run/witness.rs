@@ -1,7 +1,7 @@
 //! The witness of `tlscope run`: captures while the command runs, reports, and writes the packets with the keys.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::analyzer::Options;
 use crate::capture::live::{self, Live as _};
 use crate::capture::{PcapngBlocks, SourceInfo};
 use crate::cli::args::Global;
-use crate::cli::live::{Refusal, sieved};
+use crate::cli::live::{Refusal, complain_of_losses, sieved};
 use crate::cli::output::{How, Output, is_stdout, verdict};
 use crate::cli::report::style;
 use crate::cli::{DAMAGED, FOUND, OK, USAGE, complain, confine};
@@ -144,14 +144,11 @@ fn both(args: &RunArgs, global: &Global) -> Result<u8, Failed> {
     let worst = writer.summary().worst();
     drop(writer);
     told = told.and_then(|()| output.close());
+    complain_of_losses(&finished);
     for sentence in finished.why.iter().map(ToString::to_string).chain(finished.left_out) {
         complain(&sentence);
     }
-    let mut secrets = Vec::new();
-    let most = u64::try_from(limits::SECRETS_BYTES).unwrap_or(u64::MAX);
-    if let Err(e) = io::Read::by_ref(&mut keys).take(most).read_to_end(&mut secrets) {
-        complain(&format!("the keys cannot be read: {e}"));
-    }
+    let secrets = whole_lines(&mut keys, limits::SECRETS_BYTES);
     let saved = kept.save(&secrets);
     if !global.quiet && saved.is_ok() {
         let with = if secrets.is_empty() { "no keys (the command wrote none)" } else { "its keys" };
@@ -173,6 +170,21 @@ fn both(args: &RunArgs, global: &Global) -> Result<u8, Failed> {
         (_, true) => FOUND,
         _ => OK,
     })
+}
+
+/// The keys, as far as they have room; what has none is said.
+fn whole_lines(from: &mut impl Read, most: usize) -> Vec<u8> {
+    let mut lines = Vec::new();
+    let one_more = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    if let Err(e) = from.take(one_more).read_to_end(&mut lines) {
+        complain(&format!("the keys cannot be read: {e}"));
+    }
+    if lines.len() > most {
+        lines.truncate(most);
+        lines.truncate(lines.iter().rposition(|b| *b == b'\n').map_or(0, |end| end.saturating_add(1)));
+        complain(&format!("only the first {} of the keys are kept: there are more", crate::text::bytes(lines.len())));
+    }
+    lines
 }
 
 /// What the leader says.
@@ -274,6 +286,18 @@ impl Kept {
                 return Ok(());
             }
             self.to.data(&block)?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_kept_by_the_line() {
+        for (most, kept) in [(0, ""), (3, "a\n"), (5, "a\nbb\n"), (9, "a\nbb\nccc\n"), (100, "a\nbb\nccc\n")] {
+            assert_eq!(whole_lines(&mut &b"a\nbb\nccc\n"[..], most), kept.as_bytes(), "{most}");
         }
     }
 }

@@ -251,7 +251,9 @@ fn what_cannot_be_captured_is_said_with_its_exit_code() {
 fn what_makes_no_sense_is_a_wrong_command_line() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, words) in [
-        (&["eth0"][..], "an interface is given with -i eth0"),
+        (&[][..], "say what to capture: -i IFACE"),
+        (&["eth0"], "an interface is given with -i eth0"),
+        (&["-i", "lo", "-w", "-", "-o", "-"], "where the report goes"),
         (&["-i", "lo", "--buffer", "1"], "give a size from 64K to 2047M"),
         (&["-i", "lo", "--buffer", "999999G"], "give a size from 64K to 2047M"),
         (&["-i", "lo", "-w", "x", "--rotate-size", "1"], "give a size of at least 4K"),
