@@ -236,6 +236,15 @@ fn a_dash_is_standard_input() {
 }
 
 #[test]
+fn a_dash_is_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = root().join(path("good/mtls-13"));
+    let report = |to: &[&str]| ran(tlscope(["report"]).arg(&file).args(to).current_dir(&folder)).out;
+    assert_eq!(report(&["-o", "-"]), report(&[]));
+    assert!(fs::read_dir(&folder).unwrap().next().is_none(), "a file was made");
+}
+
+#[test]
 fn without_a_terminal_a_file_is_reported_as_text() {
     let name = path("guide/5-client-cert-missing-12");
     let (bare, report) = (run([&name]), run(["report", "--format", "text", &name]));
