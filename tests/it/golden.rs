@@ -10,16 +10,19 @@ use toml::Value as Toml;
 
 use crate::support::{self, Golden, codes, flows, golden, goldens, pretty};
 
-/// Folders of protocols that this version does not look into, and why.
-const SKIPPED: &[(&str, &str)] = &[
-    ("dtls/", "DTLS is not decoded yet"),
-    ("upgrade/http-connect-1", UPGRADES),
-    ("upgrade/postgres-", UPGRADES),
-    ("upgrade/smtp-1", UPGRADES),
-    ("upgrade/smtp-refused", UPGRADES),
-];
+/// A protocol that this version does not look into.
+const DTLS: &str = "dtls/";
 
-const UPGRADES: &str = "what a connection spoke before it was upgraded is not named yet";
+/// What this version does not report yet: the captures whose names begin so, and the keys of `[expect]`.
+const NOT_REPORTED: &[(&str, &[&str])] = &[
+    // What a connection spoke before it was upgraded.
+    ("upgrade/http-connect-1", &["upgrade"]),
+    ("upgrade/postgres-13", &["upgrade"]),
+    ("upgrade/smtp-1", &["upgrade"]),
+    // That the upgrade was refused there: a connection without a ClientHello is no flow yet, one with it is called TLS.
+    ("upgrade/postgres-refused", &["flows"]),
+    ("upgrade/smtp-refused", &["cause", "findings", "protocol"]),
+];
 
 /// Keys of `[expect]` about the file, or not about a report at all.
 const OF_THE_FILE: &[&str] = &["complete", "flows", "each", "words", "whole"];
@@ -30,14 +33,17 @@ type Complaint = (String, String);
 #[test]
 fn captures_are_reported_as_their_descriptions_say() {
     let mut bad = Vec::new();
-    for g in goldens().iter().filter(|g| !is_skipped(&g.name)) {
-        bad.extend(complaints(g).into_iter().map(|(key, text)| format!("{}: {key}: {text}", g.name)));
+    for g in goldens().iter().filter(|g| !g.name.starts_with(DTLS)) {
+        let found = complaints(g);
+        let of_it = NOT_REPORTED.iter().find(|n| g.name.starts_with(n.0));
+        let left_out = of_it.map_or(&[][..], |n| n.1);
+        for key in left_out.iter().filter(|key| found.iter().all(|f| f.0 != **key)) {
+            bad.push(format!("{}: {key} holds: take it out of NOT_REPORTED", g.name));
+        }
+        let found = found.into_iter().filter(|(key, _)| !left_out.contains(&key.as_str()));
+        bad.extend(found.map(|(key, text)| format!("{}: {key}: {text}", g.name)));
     }
     assert!(bad.is_empty(), "{} complaints:\n{}", bad.len(), bad.join("\n"));
-}
-
-fn is_skipped(name: &str) -> bool {
-    SKIPPED.iter().any(|(folder, _)| name.starts_with(folder))
 }
 
 /// Everything in which a report differs from the description.
@@ -161,12 +167,12 @@ fn code_of(word: &str) -> Option<&'static str> {
 }
 
 /// Codes that descriptions name, as what must not be reported or as one of several, and no rule has yet.
-const FUTURE: &[&str] = &[];
+const FUTURE: &[&str] = &["postgres-ssl-denied", "starttls-refused"];
 
 #[test]
 fn descriptions_name_codes_that_exist() {
     let mut unknown = BTreeSet::new();
-    for g in goldens().iter().filter(|g| !is_skipped(&g.name)) {
+    for g in goldens().iter().filter(|g| !g.name.starts_with(DTLS)) {
         let tables = g.expect().get("each").and_then(Toml::as_array).into_iter().flatten().filter_map(Toml::as_table);
         for table in tables.chain([g.expect()]) {
             for key in ["cause", "cause_any", "findings", "silent"] {
