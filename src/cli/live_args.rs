@@ -18,9 +18,9 @@ the first packet is read, as root is (for --user NAME, who called sudo, or nobod
 
 Examples:
   tlscope live -i eth0                                  in the terminal UI
-  tlscope live -i any -f 'tcp port 8443' -F ndjson      each connection as a line, within a second
+  tlscope live -i any -f 'tcp port 8443' -F ndjson      a line when decided, another at its end
   tlscope live -i eth0 -w ring.pcapng --rotate-size 100M --rotate-keep 10
-  tlscope live -i eth0 -w bad.pcapng --write-on error   only the handshakes that fail
+  tlscope live -i eth0 -w bad.pcapng --write-on error   only handshakes with an error
   ssh host tcpdump -U -w - tcp | tlscope live -         a capture of another host
   tlscope live --follow growing.pcap -F ndjson"
 )]

@@ -30,7 +30,9 @@ const RIGHTS: &str = ".SH RIGHTS
 Before the first packet is read, from a file or an interface, all rights are given up: root becomes another user
 (\\fB\\-\\-user\\fR), capabilities are dropped, and no file, connection or program can be opened any more (landlock, seccomp),
 as far as the kernel knows these. Files are written by another process, which has the rights to write in one folder and no
-others; started as root, it writes as who called sudo or as \\fB\\-\\-user\\fR says, and not where they could not. \\fB\\-\\-verbose\\fR says how far that went; \\fB\\-\\-no\\-sandbox\\fR keeps all rights.
+others (for the key w of the UI, wherever its user may); started as root, it writes as who called sudo or as
+\\fB\\-\\-user\\fR says, and not where they could not. \\fB\\-\\-verbose\\fR says how far that went;
+\\fB\\-\\-no\\-sandbox\\fR keeps all rights.
 ";
 
 /// Writes the page.

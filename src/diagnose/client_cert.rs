@@ -181,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "The client sent a certificate, and the server ended the handshake without an alert in clear.",
             "Unknown CA, expired, revoked, not permitted: the server's log knows which. Some servers (gRPC, Node.js) close without an alert.",
-            "Likely at most. TLS 1.3 encrypts the certificate and the alert: the sizes of the client's records show that a certificate was sent, a record of an alert's size and the close that it was refused (likely), a silent close less so (possible). Over HTTP only the length of the answer speaks (possible). A key log would show the words.",
+            "Likely at most. TLS 1.3 encrypts the certificate and the alert: the sizes of the client's records show that a certificate was sent, a record of an alert's size and the close that it was refused (likely), a silent close less so (possible). Over HTTP only the length of the answer speaks (possible). Wireshark with a key log would show the words.",
             "Look at the server's log; then check issuer, dates and purpose of the client's certificate against what the server accepts.",
             PROBE,
             "RFC 8446, section 4.4.2.4",
@@ -412,7 +412,7 @@ fn rejected(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     }
     let sent = sent_unseen(f)?;
     let detail = format!(
-        "The client sent a certificate{} in frame {}. {} Which check failed is encrypted; a key log would show it.",
+        "The client sent a certificate{} in frame {}. {} Which check failed is encrypted; Wireshark with a key log would show it.",
         sent.size,
         sent.mark.frame,
         how_it_ended(f, &r)

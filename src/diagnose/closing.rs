@@ -90,7 +90,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "The handshake was completed and the client sent data; all that the server sent then was a protected alert.",
             "The server ended the connection instead of answering: no client certificate for what was asked (after the handshake), a request that it does not take (HTTP/2 and HTTP/1 mixed up), or a backend that closed. A plain close_notify without an answer looks the same.",
-            "Likely as to the alert: by the record's type, in TLS 1.3 by its size. What it says is encrypted; a key log would show it.",
+            "Likely as to the alert: by the record's type, in TLS 1.3 by its size. What it says is encrypted; Wireshark with a key log would show it.",
             "Look at the server's log at this time; compare application protocols (ALPN) and what is asked of the client after the handshake.",
             "  openssl s_client -connect HOST:PORT -servername NAME -msg -ign_eof",
             "RFC 8446, section 6; RFC 5246, section 7.2",
@@ -295,7 +295,7 @@ fn alert_for_an_answer(f: &FlowFacts, _: &Policy) -> Option<Hit> {
             _ => "",
         }
     );
-    let remedy = "Look at the server's log: it knows why it gave no answer. A key log would show the alert. If it asked for a client certificate, check issuer, dates and purpose of what the client sent.";
+    let remedy = "Look at the server's log: it knows why it gave no answer. Wireshark with a key log would show the alert. If it asked for a client certificate, check issuer, dates and purpose of what the client sent.";
     Some(Hit::new(detail, remedy).at(asked).at(alert).likely().blame(Blame::Either))
 }
 

@@ -137,7 +137,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "TLS 1.3: the client had sent its flight, and the server answered with nothing but a close, or with one record of an alert's size. What the flight held does not show from its records.",
             "Mostly the server does not accept the client's certificate or misses one (gRPC servers close so without an alert).",
-            "Possible: the client's records do not show whether a certificate was asked for. A key log would.",
+            "Possible: the client's records do not show whether a certificate was asked for. Wireshark with a key log would.",
             "Look at the server's log. If it requires client certificates, check that the client has one, of a CA that the server knows.",
             "  openssl s_client -connect HOST:PORT -cert client.pem -key client.key </dev/null",
             "RFC 8446, sections 4.4.2.4 and 6.2",

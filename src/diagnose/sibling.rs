@@ -125,7 +125,7 @@ pub(super) const RULES: &[Rule] = &[
             "In TLS 1.3 the client's certificate is protected; its length follows from the length of its record, and one client certificate alone in the capture, seen in clear in a connection with TLS 1.2, has that length.",
             "It says which certificate was probably sent, and so who issued it and when it ends.",
             "Likely: two certificates of one CA often have the same length, and the capture need not hold all of them.",
-            "Nothing to mend. A key log (SSLKEYLOGFILE) makes it certain.",
+            "Nothing to mend. Wireshark with a key log (SSLKEYLOGFILE) shows the certificate itself.",
             "  openssl x509 -in client.pem -outform DER | wc -c",
             "RFC 8446, sections 4.4.2 and 5.2",
         ),

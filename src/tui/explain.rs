@@ -58,7 +58,7 @@ pub(crate) fn arrow(a: &Arrow) -> Text {
     if let Stroke::Inferred(sure) = a.stroke {
         let known = format!(
             "It is protected and was not read. What it is follows from its place, its size and what came before and after it: \
-             {}. With the keys (SSLKEYLOGFILE) it could be read.",
+             {}. With the keys (SSLKEYLOGFILE) Wireshark can read it.",
             sure.name()
         );
         text.paragraphs.push(("How this is known".into(), known));

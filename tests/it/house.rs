@@ -328,6 +328,11 @@ fn every_code_has_a_page_with_all_headings() {
         for heading in ["What", "Why it matters", "How sure", "Fix", "How to verify", "References"] {
             assert!(page.contains(&format!("\n{heading}\n  ")), "{code}: no {heading}");
         }
+        // It does not decrypt, so that what a key log shows is shown by others.
+        let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        for sentence in words.split(". ").filter(|s| s.contains("key log")) {
+            assert!(sentence.contains("Wireshark"), "{code}: {sentence}");
+        }
     }
 }
 
