@@ -15,15 +15,26 @@ use crate::diagnose::{self, Finding, Severity};
 use crate::limits;
 use crate::redact::Names;
 use crate::report::view::Flow;
+use crate::text;
 
 pub use read::BaselineError;
 
 /// What one server did, by field.
-type Habits = BTreeMap<(&'static str, &'static str), BTreeSet<String>>;
+type Habits = BTreeMap<Field, BTreeSet<String>>;
 
-/// The servers of a report and what they did, by how a person names them.
+/// A field that is compared: section and name.
+type Field = (&'static str, &'static str);
+
+/// The servers of a report and what they did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Servers(BTreeMap<String, Habits>);
+struct Servers {
+    /// By how a person names them.
+    known: BTreeMap<String, Habits>,
+    /// Fields of servers that had more values than are kept.
+    full: BTreeSet<(String, Field)>,
+    /// Flows of further servers than are kept.
+    left_out: u64,
+}
 
 /// An older report, as far as it is compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,6 +69,8 @@ impl Baseline {
 #[derive(Clone, Debug, Default)]
 struct Found {
     servers: BTreeSet<String>,
+    /// There are others.
+    more: bool,
     flows: Vec<u64>,
 }
 
@@ -106,10 +119,15 @@ impl Comparison {
             self.found.add(&self.old, self.least, finding, None, &finding.flows);
         }
         let mut out = Vec::new();
-        for (server, now) in &self.new.0 {
-            let Some(before) = self.old.servers.0.get(server) else { continue };
-            let changes: Vec<String> =
-                now.iter().filter_map(|(field, now)| change(*field, before.get(field), now, is_redacted)).collect();
+        for (server, now) in &self.new.known {
+            let Some(before) = self.old.servers.known.get(server) else { continue };
+            // Whether a value is new cannot be said where not all of the older ones were kept.
+            let is_whole = |field: &Field| !self.old.servers.full.contains(&(server.clone(), *field));
+            let changes: Vec<String> = now
+                .iter()
+                .filter(|(field, _)| is_whole(field))
+                .filter_map(|(field, now)| change(*field, before.get(field), now, is_redacted))
+                .collect();
             if !changes.is_empty() {
                 out.extend(diagnose::baseline_changed(
                     &told(server),
@@ -118,17 +136,38 @@ impl Comparison {
                 ));
             }
         }
-        for ((code, severity), Found { servers, flows }) in &self.found.0 {
-            let servers: Vec<String> = servers.iter().map(&mut told).collect();
+        for ((code, severity), Found { servers, more, flows }) in &self.found.0 {
+            let mut servers: Vec<String> = servers.iter().map(&mut told).collect();
+            servers.extend(more.then(|| "others that are not listed".to_owned()));
             out.extend(diagnose::baseline_new_finding(code, *severity, &servers, flows.clone()));
         }
         let only = |a: &Servers, b: &Servers| -> Vec<String> {
-            a.0.keys().filter(|k| !b.0.contains_key(*k)).cloned().collect()
+            a.known.keys().filter(|k| !b.known.contains_key(*k)).cloned().collect()
         };
-        let (gone, came) = (only(&self.old.servers, &self.new), only(&self.new, &self.old.servers));
-        let both = self.new.0.len().saturating_sub(came.len());
-        let [gone, came] = [gone, came].map(|l| l.iter().map(&mut told).collect::<Vec<_>>());
-        out.extend(diagnose::baseline_not_compared(&gone, &came, both == 0));
+        let (old, new) = (&self.old.servers, &self.new);
+        let (gone, came) = (only(old, new), only(new, old));
+        let nothing = self.new.known.len() == came.len();
+        // What one side left out may be what only the other one seems to have.
+        let [gone, came] = [(gone, new.left_out), (came, old.left_out)].map(|(list, left_out)| {
+            if left_out > 0 { Vec::new() } else { list.iter().map(&mut told).collect::<Vec<_>>() }
+        });
+        let mut beyond = Vec::new();
+        for (n, of) in [(old.left_out, "the baseline"), (new.left_out, "this report")] {
+            if n > 0 {
+                let flows = text::count(n, "flow");
+                beyond.push(format!("{flows} of {of} to further servers than the first {}", limits::BASELINE_SERVERS));
+            }
+        }
+        for (server, (section, name)) in old.full.union(&new.full) {
+            if new.known.contains_key(server) && old.known.contains_key(server) {
+                beyond.push(format!(
+                    "{}: more than {} values of {section}, {name}",
+                    told(server),
+                    limits::BASELINE_VALUES
+                ));
+            }
+        }
+        out.extend(diagnose::baseline_not_compared(&gone, &came, &beyond, nothing));
         out
     }
 
@@ -145,8 +184,11 @@ impl News {
             return;
         }
         let found = self.0.entry((f.code, f.severity)).or_default();
+        let server = server.unwrap_or("the whole capture");
         if found.servers.len() < limits::BASELINE_VALUES {
-            found.servers.insert(server.unwrap_or("the whole capture").to_owned());
+            found.servers.insert(server.to_owned());
+        } else {
+            found.more |= !found.servers.contains(server);
         }
         flows.iter().for_each(|id| push(&mut found.flows, *id));
     }
@@ -182,17 +224,20 @@ fn push(list: &mut Vec<u64>, id: u64) {
 }
 
 impl Servers {
-    /// Takes a flow as a report has it; gives its server. What is beyond a cap is not compared.
+    /// Takes a flow as a report has it; gives its server. What is beyond a cap is not compared, and counted.
     fn add(&mut self, flow: &Value) -> Option<String> {
         let server = server_of(flow).filter(|_| flow.get("protocol").and_then(Value::as_str) != Some("none"))?;
-        if self.0.len() >= limits::BASELINE_SERVERS && !self.0.contains_key(&server) {
+        if self.known.len() >= limits::BASELINE_SERVERS && !self.known.contains_key(&server) {
+            self.left_out = self.left_out.saturating_add(1);
             return None;
         }
-        let habits = self.0.entry(server.clone()).or_default();
+        let habits = self.known.entry(server.clone()).or_default();
         for (field, value) in compare::lasting(flow) {
             let values = habits.entry(field).or_default();
             if values.len() < limits::BASELINE_VALUES {
                 values.insert(value);
+            } else if !values.contains(&value) {
+                self.full.insert((server.clone(), field));
             }
         }
         Some(server)

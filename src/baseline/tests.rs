@@ -23,7 +23,7 @@ fn document(flows: &[Value]) -> Value {
 fn both_forms_of_a_report_are_read() {
     let flows = [flow("TLS 1.3", Some("A.test")), flow("TLS 1.2", None)];
     let one = read(&document(&flows).to_string()).unwrap();
-    assert_eq!(one.servers.0.keys().collect::<Vec<_>>(), ["192.0.2.1:443", "192.0.2.1:443 (a.test)"]);
+    assert_eq!(one.servers.known.keys().collect::<Vec<_>>(), ["192.0.2.1:443", "192.0.2.1:443 (a.test)"]);
     assert!(one.fingerprints.contains("00000000000000ff"));
     let mut lines = String::new();
     for f in &flows {
@@ -93,4 +93,56 @@ proptest::proptest! {
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
         let _ = Baseline::read(&bytes[..], "p");
     }
+}
+
+/// A flow whose server negotiated this version, in a report of this many different ones.
+fn versions(n: usize) -> Vec<Value> {
+    (0..n).map(|n| flow(&format!("TLS {n}"), Some("a.test"))).collect()
+}
+
+/// What is told of flows of an older and a newer report: code and detail.
+fn told(old: &[Value], new: &[Value]) -> Vec<(&'static str, String)> {
+    let mut c = Comparison::new(read(&document(old).to_string()).unwrap(), Severity::Error);
+    for f in new {
+        c.new.add(f);
+    }
+    c.findings(&[], None).into_iter().map(|f| (f.code, f.detail)).collect()
+}
+
+#[test]
+fn values_beyond_the_cap_are_told_and_accuse_nobody() {
+    let most = limits::BASELINE_VALUES;
+    // All that the older report keeps is known: what it lacks is new.
+    let found = told(&versions(most), &[flow("TLS x", Some("a.test"))]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "baseline-handshake-changed");
+    // Of more the first ones are kept: one of the others is no change, and nobody knows.
+    for (old, new) in [(versions(most + 1), versions(most + 1)), (versions(most + 1), versions(1))] {
+        let found = told(&old, &new);
+        let [("baseline-not-compared", detail)] = &found[..] else { panic!("{found:?}") };
+        assert!(detail.contains("192.0.2.1:443 (a.test): more than 64 values of negotiated, version"), "{detail}");
+    }
+    // A new report with more than are kept is compared as far as that goes.
+    let found = told(&versions(most), &versions(most + 2));
+    assert_eq!(found.iter().map(|f| f.0).collect::<Vec<_>>(), ["baseline-not-compared"], "{found:?}");
+}
+
+#[test]
+fn servers_beyond_the_cap_are_told() {
+    let at = |n: usize| {
+        let [_, a, b, c] = u32::try_from(n).unwrap().to_be_bytes();
+        let mut f = flow("TLS 1.3", None);
+        f["server"]["ip"] = format!("10.{a}.{b}.{c}").into();
+        f
+    };
+    let mut old = Baseline::default();
+    (0..limits::BASELINE_SERVERS + 3).for_each(|n| old.add_flow(&at(n)));
+    let mut c = Comparison::new(old, Severity::Error);
+    c.new.add(&at(0));
+    c.new.add(&at(limits::BASELINE_SERVERS + 1));
+    let found = c.findings(&[], None);
+    let detail = &found.iter().find(|f| f.code == "baseline-not-compared").unwrap().detail;
+    assert!(detail.contains("3 flows of the baseline to further servers than the first 65536"), "{detail}");
+    assert!(!detail.contains("In this report only"), "the baseline may have had it: {detail}");
+    assert!(detail.contains("In the baseline only"), "{detail}");
 }

@@ -45,10 +45,10 @@ pub(super) const RULES: &[Rule] = &[
         0,
         "A server cannot be compared with the baseline",
         page(
-            "A server is only in the baseline, or only in this report. Where no server is in both, this is an error: then nothing was compared.",
+            "A server is only in the baseline, or only in this report; or there are more servers, or more values of one of their fields, than are compared. Where no server is in both, this is an error: then nothing was compared.",
             "A gate that compared nothing must not be green: an address that changes with each run, or a capture of the wrong interface, looks like success.",
             "Certain: a server is known by its address, its port and the name that clients ask for.",
-            "Give the server a fixed address and port in the test, and capture the same connections as for the baseline, which must be written without --redact (the report that is compared with it need not). If servers came or went on purpose, write the baseline again.",
+            "Give the server a fixed address and port in the test, and capture the same connections as for the baseline, which must be written without --redact (the report that is compared with it need not). What is too much is compared in parts: see --filter. If servers came or went on purpose, write the baseline again.",
             VERIFY,
             "tlscope explain baseline-handshake-changed",
         ),
@@ -84,8 +84,13 @@ pub(crate) fn new_finding(
     finding(NEW_FINDING, detail, Some(severity), flows, code)
 }
 
-/// What is told of servers that are in one report only; `nothing`: none is in both.
-pub(crate) fn not_compared(gone: &[String], came: &[String], nothing: bool) -> Option<super::Finding> {
+/// What is told of servers that are in one report only, and of what is beyond a cap; `nothing`: no server is in both.
+pub(crate) fn not_compared(
+    gone: &[String],
+    came: &[String],
+    beyond: &[String],
+    nothing: bool,
+) -> Option<super::Finding> {
     let list = super::words::list;
     let mut detail = Vec::new();
     if !gone.is_empty() {
@@ -93,6 +98,9 @@ pub(crate) fn not_compared(gone: &[String], came: &[String], nothing: bool) -> O
     }
     if !came.is_empty() {
         detail.push(format!("In this report only: {}.", list(came)));
+    }
+    if !beyond.is_empty() {
+        detail.push(format!("Too much to be compared: {}.", list(beyond)));
     }
     if nothing {
         detail.push("No server is in both: nothing was compared.".to_owned());
@@ -131,9 +139,9 @@ mod tests {
         assert_ne!(a.fingerprint, changed("192.0.2.2:443", &[], vec![]).unwrap().fingerprint);
         let b = new_finding("cipher-rc4", Severity::Warning, &["192.0.2.1:443".into()], vec![1]).unwrap();
         assert_eq!((b.code, b.severity), ("baseline-new-finding", Severity::Warning));
-        assert!(not_compared(&[], &[], false).is_none());
-        let c = not_compared(&["192.0.2.1:443".into()], &[], false).unwrap();
+        assert!(not_compared(&[], &[], &[], false).is_none());
+        let c = not_compared(&["192.0.2.1:443".into()], &[], &[], false).unwrap();
         assert_eq!((c.code, c.severity), ("baseline-not-compared", Severity::Warning));
-        assert_eq!(not_compared(&["192.0.2.1:443".into()], &[], true).unwrap().severity, Severity::Error);
+        assert_eq!(not_compared(&["192.0.2.1:443".into()], &[], &[], true).unwrap().severity, Severity::Error);
     }
 }
