@@ -62,8 +62,8 @@ pub(super) const RULES: &[Rule] = &[
         Severity::Info,
         "Flows were compared with the latest ones only",
         page(
-            "The capture has more servers, pairs of client and server, names or certificates than are remembered.",
-            "What is said of several flows together covers those met lately; what each flow says of itself is not touched.",
+            "The capture has more servers, clients, pairs of both, names, certificates or RSA keys than are remembered. ClientHellos, sessions and tickets of any long capture are compared with the latest few thousand only: that alone is not told, but listed here with the rest.",
+            "What is said of several flows together covers those met lately; what each flow says of itself is not touched. A server's other certificate, a random used twice or a session that is taken up again may not have been noticed.",
             "Certain.",
             "Cut the capture into parts by server or time (tshark -Y, editcap -A -B) for a comparison of all.",
             "  editcap -A '2026-01-01 12:00' -B '2026-01-01 13:00' all.pcapng hour.pcapng",
@@ -140,13 +140,15 @@ fn clock(m: &Memory, _: &Policy) -> Vec<Hit> {
 }
 
 fn forgotten(m: &Memory, _: &Policy) -> Vec<Hit> {
-    let n = m.forgotten();
-    if n == 0 {
+    let gone = m.forgotten();
+    // That single handshakes roll by is no loss to speak of.
+    if gone.parties.iter().all(|(_, n)| *n == 0) {
         return Vec::new();
     }
-    let detail = format!(
-        "{n} servers, pairs, names or certificates were forgotten when newer ones came, or left out of a comparison."
-    );
+    let all = gone.parties.iter().chain(&gone.handshakes).filter(|(_, n)| *n > 0);
+    let all: Vec<String> = all.map(|(what, n)| format!("{what}: {n}")).collect();
+    let detail =
+        format!("Forgotten when newer ones came, or left out of a comparison, are, by kind: {}.", all.join("; "));
     vec![Hit::new(detail, "Cut the capture into parts to compare all flows of each.").blame(Blame::Nobody)]
 }
 
@@ -189,6 +191,36 @@ mod tests {
             f.ends.b.ip = [192, 0, a, b].into();
             m.remember(&f, crate::facts::Outcome::Established, None);
         }
-        assert!(codes(&diagnose_capture(&m, &Policy::default())).contains(&"siblings-limit-reached"));
+        let found = diagnose_capture(&m, &Policy::default());
+        let x = found.iter().find(|x| x.code == "siblings-limit-reached").expect("told");
+        assert!(x.detail.contains("are, by kind: server: ") && x.detail.contains("; pair: "), "{}", x.detail);
+    }
+
+    /// Hellos that roll by are told with other losses, not alone; a client that is forgotten is.
+    #[test]
+    fn what_was_not_compared() {
+        use super::super::{Policy, diagnose_capture};
+        use crate::facts::Outcome;
+        use crate::siblings::Memory;
+        let mut m = Memory::default();
+        let mut many = |flows: u32, each_client: bool| {
+            let mut f = shows(leaf());
+            f.sides[crate::span::Side::A].certificates = f.sides[crate::span::Side::B].certificates.clone();
+            for n in 0..flows {
+                let bytes = n.to_be_bytes();
+                if each_client {
+                    f.ends.a.ip = bytes.into();
+                }
+                if let Some(h) = f.client_hello.as_mut().and_then(|h| h.message.random.first_chunk_mut()) {
+                    *h = bytes;
+                }
+                m.remember(&f, Outcome::Established, None);
+            }
+            diagnose_capture(&m, &Policy::default())
+        };
+        assert!(!codes(&many(20_000, false)).contains(&"siblings-limit-reached"));
+        let found = many(5_000, true);
+        let x = found.iter().find(|x| x.code == "siblings-limit-reached").expect("told");
+        assert!(x.detail.contains("client: ") && x.detail.contains("ClientHello: "), "{}", x.detail);
     }
 }

@@ -98,16 +98,21 @@ pub struct Checked<'a> {
 pub(super) struct Fetches {
     waits: VecDeque<Wait>,
     fetches: VecDeque<(IpAddr, Fetch)>,
+    /// How many of both were dropped.
+    pub(super) forgotten: u64,
 }
 
 impl Fetches {
     /// Takes in a connection, whatever it is.
     pub(super) fn add(&mut self, f: &FlowFacts) {
-        if let Some(w) = wait(f) {
-            push(&mut self.waits, w);
+        let dropped = if let Some(w) = wait(f) {
+            push(&mut self.waits, w)
         } else if let Some(fetch) = fetch(f) {
-            push(&mut self.fetches, fetch);
-        }
+            push(&mut self.fetches, fetch)
+        } else {
+            false
+        };
+        self.forgotten = self.forgotten.saturating_add(u64::from(dropped));
     }
 
     /// Handshakes during which the client looked a host of the server's certificates up, or connected to its address.
@@ -150,11 +155,14 @@ impl Fetches {
     }
 }
 
-fn push<T>(list: &mut VecDeque<T>, value: T) {
-    if list.len() >= limits::SIBLING_FETCHES {
+/// Adds one; true when another had to make room.
+fn push<T>(list: &mut VecDeque<T>, value: T) -> bool {
+    let full = list.len() >= limits::SIBLING_FETCHES;
+    if full {
         list.pop_front();
     }
     list.push_back(value);
+    full
 }
 
 /// The host of an http URL, in lower case.

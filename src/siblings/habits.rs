@@ -76,6 +76,16 @@ impl Habits {
         known.filter(recent).map(|e| (e.config, e.flow)).collect()
     }
 
+    /// Clients whose clock was forgotten.
+    pub(super) const fn clients_forgotten(&self) -> u64 {
+        self.clocks.forgotten()
+    }
+
+    /// Clients and names whose encrypted hellos were forgotten.
+    pub(super) const fn encrypted_forgotten(&self) -> u64 {
+        self.encrypted.forgotten()
+    }
+
     /// Takes in a hello.
     pub(super) fn add(&mut self, f: &FlowFacts) {
         let (flow, when) = (f.id, said_at(f));

@@ -2,7 +2,7 @@
 //!
 //! [`Memory::recall`] is asked before a flow is diagnosed, [`Memory::remember`] told afterwards, both in the order in which
 //! flows end; nothing else passes between flows. Everything in it is bounded by the caps `limits::SIBLING_…`, and what was
-//! forgotten is counted.
+//! forgotten is counted ([`Forgotten`]).
 
 mod brief;
 mod fetches;
@@ -47,6 +47,16 @@ struct Heard {
     flow: Arc<Sibling>,
     session_id: Option<Tail>,
     server_random: Option<[u8; 32]>,
+}
+
+/// What was forgotten, or left out of a comparison: one of it in words, and how many. Offers are not among it: they are held
+/// once to save memory, and by each flow that made them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Who took part, and what they are known by: a later flow of the same party is compared with less than was seen.
+    pub parties: [(&'static str, u64); 9],
+    /// Single handshakes: they are compared with those shortly after them, and every long capture has more than are kept.
+    pub handshakes: [(&'static str, u64); 5],
 }
 
 /// What is known of flows that have ended.
@@ -278,18 +288,28 @@ impl Memory {
         self.clock
     }
 
-    /// Servers, pairs, names and certificates that were forgotten, and RSA keys that were not compared, because there were too
-    /// many.
-    pub fn forgotten(&self) -> u64 {
-        let tables = [
-            self.servers.forgotten(),
-            self.pairs.forgotten(),
-            self.names.forgotten(),
-            self.certificates.forgotten(),
-            self.lookups.forgotten(),
-            self.moduli.left_out,
-        ];
-        tables.iter().fold(0, |n, m| n.saturating_add(*m))
+    /// What was forgotten when newer ones came, or left out of a comparison, because there were too many.
+    pub fn forgotten(&self) -> Forgotten {
+        Forgotten {
+            parties: [
+                ("server", self.servers.forgotten()),
+                ("client", self.clients.forgotten().saturating_add(self.habits.clients_forgotten())),
+                ("pair", self.pairs.forgotten()),
+                ("server name", self.names.forgotten()),
+                ("certificate", self.certificates.forgotten()),
+                ("serial number", self.serials.forgotten()),
+                ("length of a client certificate", self.lengths.forgotten()),
+                ("DNS name", self.lookups.forgotten()),
+                ("RSA key", self.moduli.left_out),
+            ],
+            handshakes: [
+                ("ClientHello", self.hellos.forgotten()),
+                ("session", self.sessions.forgotten()),
+                ("session ticket", self.tickets.forgotten()),
+                ("encrypted ClientHello", self.habits.encrypted_forgotten()),
+                ("handshake that may have waited for a certificate's status", self.fetches.forgotten),
+            ],
+        }
     }
 
     fn of_server(&mut self, f: &FlowFacts, s: &Arc<Sibling>) {
