@@ -218,6 +218,39 @@ mod tests {
     }
 
     #[test]
+    fn an_alert_that_ended_nothing_has_the_finding_of_its_name() {
+        // Numbers: IANA "TLS Alerts".
+        for (n, code) in [
+            (10, "alert-unexpected-message"),
+            (20, "alert-bad-record-mac"),
+            (22, "alert-record-overflow"),
+            (40, "alert-handshake-failure"),
+            (47, "alert-illegal-parameter"),
+            (51, "alert-decrypt-error"),
+            (52, "alert-too-many-cids-requested"),
+            (70, "alert-protocol-version"),
+            (71, "alert-insufficient-security"),
+            (80, "alert-internal-error"),
+            (86, "alert-inappropriate-fallback"),
+            (109, "alert-missing-extension"),
+            (110, "alert-unsupported-extension"),
+            (115, "alert-unknown-psk-identity"),
+            (120, "alert-no-application-protocol"),
+        ] {
+            let mut f = established(server_flight(vec![leaf()]));
+            assert!(find(&f, code).is_none(), "{code}");
+            let said = Some((AlertLevel::WARNING, AlertDescription(n)));
+            f.alerts.push(AlertFact {
+                mark: super::super::testing::mark(9),
+                side: Side::B,
+                said,
+                basis: Basis::Observed,
+            });
+            assert!(find(&f, code).is_some_and(|x| x.severity == Severity::Warning), "{code}");
+        }
+    }
+
+    #[test]
     fn a_warning_on_a_connection_that_worked_is_no_error() {
         let mut f = established(server_flight(vec![leaf()]));
         let said = Some((AlertLevel::WARNING, AlertDescription::NO_RENEGOTIATION));

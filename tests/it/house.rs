@@ -170,7 +170,7 @@ fn sources() -> Vec<Source> {
     let top = root().join("src");
     let read = |path: PathBuf| {
         let name = path.strip_prefix(&top).unwrap().to_string_lossy().replace('\\', "/");
-        let code = without_tests(&fs::read_to_string(&path).unwrap());
+        let code = without_tests(&fs::read_to_string(&path).unwrap()).to_owned();
         let module = name.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
         Source { name, module, code }
     };
@@ -179,10 +179,38 @@ fn sources() -> Vec<Source> {
 }
 
 /// The text up to the module of tests at its end.
-fn without_tests(text: &str) -> String {
-    let lines: Vec<_> = text.lines().collect();
-    let end = lines.windows(2).position(|w| w[0] == "#[cfg(test)]" && w[1].ends_with("mod tests {"));
-    lines[..end.unwrap_or(lines.len())].join("\n")
+fn without_tests(text: &str) -> &str {
+    const TEST: &str = "\n#[cfg(test)]\n";
+    // Further attributes may stand before the module.
+    let is_module = |at: usize| {
+        let mut rest = text[at + TEST.len()..].trim_start();
+        while rest.starts_with("#[") {
+            rest = rest.split_once("]\n").map_or("", |(_, rest)| rest.trim_start());
+        }
+        rest.lines().next().is_some_and(|l| l.ends_with("mod tests {"))
+    };
+    let end = text.match_indices(TEST).map(|(at, _)| at).find(|at| is_module(*at));
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// True when an assertion of these unit tests demands a finding of this code. By the text: an assertion that names it and is not
+/// of its absence, or a row of a table in a test that asserts of each row's `code`.
+fn has_assertion(tests: &str, code: &str) -> bool {
+    let demands = |part: &str| {
+        let absent = part.contains("is_none()") || part.contains("assert_ne!");
+        let head = part.split("is_some").next().unwrap_or_default();
+        let not = head.match_indices('!').any(|(at, _)| head[at + 1..].starts_with(char::is_alphabetic));
+        let found = ["is_some", ".expect(", "Some(", "assert_eq!(", "assert!("].iter().any(|a| part.contains(a));
+        found && !absent && !not
+    };
+    let is_assertion = |part: &str| part.contains("assert") || part.contains("find(");
+    tests.split("\n    fn ").any(|function| {
+        let parts: Vec<_> = function.split([';', '{', '}']).flat_map(|p| p.split("&&")).collect();
+        let naming = parts.iter().filter(|p| p.contains(&format!("\"{code}\"")));
+        let of_each =
+            ["code", "CODE"].iter().any(|c| parts.iter().any(|p| has_word(p, c) && is_assertion(p) && demands(p)));
+        naming.into_iter().any(|p| if is_assertion(p) { demands(p) } else { of_each })
+    })
 }
 
 /// A file that is compiled for tests only.
@@ -291,11 +319,9 @@ fn every_rule_fires_on_one_capture_and_is_silent_on_another() {
             (false, None) => wrong.push(format!("{code} fires on no capture")),
             (false, Some((_, file))) => {
                 let text = fs::read_to_string(root().join("src/diagnose").join(file)).unwrap_or_default();
-                let tests = if is_test(file) { &text } else { text.split("#[cfg(test)]").nth(1).unwrap_or_default() };
-                // The alerts are tested in a loop over all of them.
-                let looped = code.starts_with("alert-") && tests.contains("fn no_alert_is_lost");
-                if !looped && !tests.contains(&format!("\"{code}\"")) {
-                    wrong.push(format!("{code}: no unit test of {file} names it"));
+                let tests = if is_test(file) { &text } else { &text[without_tests(&text).len()..] };
+                if !has_assertion(tests, code) {
+                    wrong.push(format!("{code}: no unit test of {file} asserts that it fires"));
                 }
             }
         }
@@ -309,6 +335,34 @@ fn every_rule_fires_on_one_capture_and_is_silent_on_another() {
         }
     }
     assert!(wrong.is_empty(), "{} complaints:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn assertions_are_told_from_mentions() {
+    let holds = |body: &str| has_assertion(&format!("mod tests {{\n    fn a() {{\n{body}\n    }}\n}}"), "x-y");
+    for body in [
+        "assert!(find(&f, \"x-y\").is_some());",
+        "assert_eq!(told(&f).cause, Some(\"x-y\"));",
+        "let found = find(&f, \"x-y\").expect(\"told\");",
+        "assert!(find(&f, \"other\").is_none() && find(&f, \"x-y\").is_some());",
+        "assert!(find(&f, \"x-y\").is_some_and(|x| !x.explains_failure));",
+        "for (n, code) in [(1, \"x-y\"), (2, \"z\")] { assert!(find(&of(n), code).is_some()); }",
+    ] {
+        assert!(holds(body), "{body}");
+    }
+    for body in [
+        "assert!(find(&f, \"x-y\").is_none());",
+        "assert!(!codes(&whole(flows)).contains(&\"x-y\"));",
+        "assert_ne!(told(&f).cause, Some(\"x-y\"));",
+        "assert!(find(&f, \"other\").is_some() && find(&f, \"x-y\").is_none());",
+        "for (n, code) in [(1, \"x-y\"), (2, \"z\")] { assert!(find(&of(n), code).is_none()); }",
+        "let code = \"x-y\";",
+    ] {
+        assert!(!holds(body), "{body}");
+    }
+    let tests = "\n#[cfg(test)]\n#[allow(\n    dead_code,\n)]\nmod tests {\n}\n";
+    let own = "fn a() {}\n#[cfg(test)]\nfn b() {}";
+    assert_eq!(without_tests(&format!("{own}{tests}")), own);
 }
 
 #[test]
