@@ -11,7 +11,7 @@
 //! ```
 //!
 //! - [`capture`] reads frames from a file, a stream or an interface; [`packet`] finds the TCP segment in each; [`flow`] puts
-//!   segments into the two streams of a connection and names every hole and conflict; [`upgrade`] knows where TLS begins in
+//!   segments into the two streams of a connection and names every gap and conflict; [`upgrade`] knows where TLS begins in
 //!   a stream and what else one may begin with.
 //! - [`tls`] turns a stream into records, messages and events. One decoder serves two modes: facts for the analysis, and a
 //!   tree of fields with their bytes for the UI. [`x509`] does the same for certificates.
@@ -23,11 +23,15 @@
 //! - [`analyzer`] is the library's front door: frames in, flows with their diagnoses out. No input, output or clock.
 //! - [`report`] writes them, [`tui`] shows them, `live` runs them against a clock, [`cli`] is what is typed.
 //! - [`sandbox`] gives up every right before the first packet is parsed; [`scribe`] is the process that writes files for those
-//!   who gave theirs up.
+//!   who gave theirs up: in one folder, or, for the UI's `w`, wherever its user may. `tlscope run` is two processes (`cli/run/`):
+//!   the leader starts the command, keeps the right to end it, and parses nothing; the witness captures and parses, and has no
+//!   rights.
 //!
-//! Beside the path: `span`, `text`, `layout`, `limits` and `reader` are what everything stands on; [`dns`] reads the look-ups that
-//! came before a connection; [`redact`] renames addresses and names; [`ladder`] draws one flow for reports and UI; [`compare`] and
-//! [`baseline`] set two flows, or a report and an older one, side by side; [`fuzzing`] holds the entry points of `fuzz/`.
+//! Beside the path: `span`, `text`, `layout`, `limits` and `reader` are what everything stands on; [`dns`] reads the look-ups
+//! that came before a connection; [`redact`] renames addresses and names (a new name has a length of its own, so that no length
+//! of a name may be judged behind it); [`ladder`] draws one flow for reports and UI; [`signals`] notices those that end or stop
+//! the program; [`compare`] and [`baseline`] set two flows, or a report and an older one, side by side; [`fuzzing`] holds the
+//! entry points of `fuzz/`.
 //!
 //! # Glossary
 //!
@@ -40,7 +44,8 @@
 //!
 //! | what | where |
 //! | --- | --- |
-//! | a rule | a `Rule` with its page, its check and its tests in the table of its family in `diagnose/` (its rank as a cause: `diagnose/cause.rs`), and a capture that fires it, or a line in `NOT_IN_CAPTURES` of `tests/it/house.rs`; a new family is a file and a line in `FAMILIES`. `UPDATE_README=1 cargo test readme` brings the tables up to date |
+//! | a rule | a `Rule` with its page, its check and its tests in the table of its family in `diagnose/`; see below |
+//! | a family of rules | a file of `diagnose/` with its `mod` line, and a line in `FAMILIES`; see below |
 //! | a rule about several flows | the memory it needs in `siblings/`, the rule in its table |
 //! | an expectation | a `Key` in `expect/keys.rs` with its field of `Requirements`, its rule and judge in `diagnose/policy/` |
 //! | an extension | a function in `tls/ext/` and a line in `EXTENSIONS` |
@@ -48,11 +53,24 @@
 //! | a name of a registry | the tables of `tls/names/` |
 //! | a report format | a file in `report/` and a line in `FORMATS` |
 //! | a link layer | an arm in `packet/link.rs` |
+//! | a tunnel | a step in `ip::innermost` of `packet/`; see below |
 //! | a protocol that TLS may begin in | `upgrade/` |
+//! | a way to capture | a `Live` of `capture/live/`, opened in its `open`, and a word in `Through` |
 //! | where packets of a live capture go | a `Sink` beside those of `live/` |
+//! | what is renamed | `Names::redact` of [`redact`]: every text of the facts that comes from the wire and names somebody |
+//! | a subcommand | a variant of `Command` in `cli/args.rs`, an arm in `cli/mod.rs`, a name in `COMMANDS` of `tests/it/helps.rs` |
+//! | a system call | the list of the process that needs it, in `sandbox/syscalls.rs`, with why |
 //! | a cap | a constant in `limits.rs`, with its reason; reaching it is told |
 //! | a key of the UI | a line of the table in `tui/keymap.rs` |
 //! | a capture for the tests | a case in `testdata/lab/cases/`, made by `testdata/make.py` |
+//!
+//! A rule needs a capture that fires it, or a line in `NOT_IN_CAPTURES` of `tests/it/house.rs` and an assertion in its unit
+//! tests; its rank as a cause is in `diagnose/cause.rs`. A family that speaks of connections without TLS stands in `BELOW_TLS`
+//! too. `UPDATE_README=1 cargo test readme` brings the tables up to date.
+//!
+//! Of tunnels only IP in IP is taken off today, before fragments are put together; `dispatch` refuses the others by name. One
+//! that holds Ethernet frames needs `ethertype` too, which is private to `packet/link.rs`, and `encapsulation` of the report
+//! (`report/view/flow.rs`) names VLANs only.
 //!
 //! # Rules of the house
 //!

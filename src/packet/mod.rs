@@ -5,8 +5,8 @@
 //! over what was captured, so that padding and trailers never become payload.
 //!
 //! The walk: `link` finds where IP begins, `ip` where the transport begins, `fragment` puts datagrams together,
-//! `transport` reads TCP, UDP and the flow that an ICMP error quotes; `fast` is the shortcut for the usual frame. A
-//! tunnel is one more arm in `dispatch`.
+//! `transport` reads TCP, UDP and the flow that an ICMP error quotes; `fast` is the shortcut for the usual frame. IP in
+//! IP is taken off by `ip`; other tunnels are named and not looked into.
 
 mod fast;
 mod fragment;
@@ -241,7 +241,7 @@ impl Decoder {
     }
 }
 
-/// What follows IP. A tunnel is one more arm.
+/// What follows IP; tunnels that are not looked into are refused by name.
 fn dispatch<'a>(buf: Buf<'a>, ip: &ip::Ip, vlans: Vlans, pieces: &'a [Piece]) -> Result<Packet<'a>, Skip> {
     match ip.protocol {
         ip::TCP => transport::tcp(buf, ip, vlans, pieces).map(Packet::Tcp),
