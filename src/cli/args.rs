@@ -42,7 +42,7 @@ pub(super) struct Cli {
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Global {
-    /// When to use colour: auto (on a terminal), always, never
+    /// When to use color: auto (on a terminal), always, never
     #[arg(
         long,
         value_enum,
@@ -57,7 +57,7 @@ pub(super) struct Global {
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
     /// Say which rights were given up before the first packet was read
-    // The three about rights stand in the text of the helps that they matter to, and in the manual.
+    // The three about rights stand in the text below the helps of `report`, `live` and `run`, and in the manual.
     #[arg(short, long, global = true, hide = true)]
     pub(super) verbose: bool,
     /// Keep all rights while reading packets (by default all are given up first)
@@ -80,7 +80,7 @@ fn user(typed: &str) -> Result<String, String> {
     crate::sandbox::check_user(typed).map(|()| typed.to_owned()).map_err(|e| e.to_string())
 }
 
-/// When to use colour.
+/// When to use color.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Color {
     /// On a terminal.
@@ -176,6 +176,9 @@ pub(super) enum Command {
   1  a finding at or above --fail-on, an expectation broken, or a change since --baseline
   2  the command line is wrong
   3  an input cannot be opened or is damaged (what is readable is still reported)
+
+Before the first packet is read all rights are given up, as root is (for --user NAME, who called
+sudo, or nobody); -v says how far that went, --no-sandbox keeps them.
 
 Examples:
   tlscope report capture.pcapng

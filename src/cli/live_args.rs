@@ -14,7 +14,8 @@ use crate::scribe::{Readers, Rotation};
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "Capturing needs one right: sudo setcap cap_net_raw=ep \"$(command -v tlscope)\". It is given up before
-the first packet is read, as root is (for --user NAME, who called sudo, or nobody); -v says so.
+the first packet is read, as root is (for --user NAME, who called sudo, or nobody); -v says so,
+--no-sandbox keeps all rights.
 
 Examples:
   tlscope live -i eth0                                  in the terminal UI

@@ -1,12 +1,13 @@
 //! What the program says of itself: helps, explanations, the schema, completions and the manual.
 
+use std::path::Path;
 use std::process::{Command as Process, Stdio};
 
 use serde_json::Value;
 use tlscope::diagnose;
 
 use crate::cli::{assert_sentence, json, ran, run, tlscope};
-use crate::support::{golden, goldens, skip, skip_even_on_ci};
+use crate::support::{golden, goldens, root, skip, skip_even_on_ci};
 
 /// Commands that have a help of their own; the first is the program itself.
 const COMMANDS: &[&str] =
@@ -21,7 +22,7 @@ fn helps_fit_a_screen_and_have_examples() {
         let most = match *command {
             "" => [40, 26],
             "live" | "run" => [48, 48],
-            "report" => [64, 24],
+            "report" => [66, 24],
             _ => [40, 24],
         };
         for (help, flag, most) in [(&long, "--help", most[0]), (&short, "-h", most[1])] {
@@ -42,6 +43,12 @@ fn helps_fit_a_screen_and_have_examples() {
             long.out
         );
     }
+    for command in ["report", "live", "run"] {
+        let help = run([command, "--help"]).out;
+        for rights in ["--user NAME", "--no-sandbox", "-v says"] {
+            assert!(help.contains(rights), "{command} does not say {rights}:\n{help}");
+        }
+    }
     let r = run(["--version"]);
     assert_eq!((r.code, r.out.trim()), (0, concat!("tlscope ", env!("CARGO_PKG_VERSION"))));
 }
@@ -52,21 +59,40 @@ fn examples_of_helps_are_understood() {
         let help = run([*command, "--help"].into_iter().filter(|a| !a.is_empty())).out;
         let examples = help.lines().skip_while(|l| !l.starts_with("Examples:")).skip(1);
         for line in examples.take_while(|l| l.starts_with("  ")) {
-            let typed = line.split('|').map(str::trim).find(|part| part.starts_with("tlscope")).unwrap_or(line);
-            let typed = typed.split("  ").next().unwrap().split('>').next().unwrap();
-            let typed = typed.split(" #").next().unwrap().trim();
-            let typed = typed.replace("-i eth0", "-i no-such-one").replace("-i any", "-i no-such-one");
-            let typed = typed.replace("-i lo", "").replace("tlscope run", "tlscope run -i no-such-one");
-            let typed = typed.replace("'tcp port 8443'", "tcp");
-            let words: Vec<_> = typed.split_whitespace().collect();
-            assert_eq!(words[0], "tlscope", "{line}");
-            // Captures of the examples do not exist (3), nor do their interfaces; everything else must be known.
-            let dir = tempfile::tempdir().unwrap();
-            let r = ran(tlscope(&words[1..]).current_dir(dir.path()).write_stdin(""));
-            let of_a_capture = words.iter().any(|w| w.contains(".pcap") || ["-", "-i"].contains(w));
-            assert_eq!(r.code, if of_a_capture { 3 } else { 0 }, "{line}: {}", r.err);
+            assert!(is_understood(line, tempfile::tempdir().unwrap().path()), "{line}");
         }
     }
+}
+
+/// Runs the example on a line, in a folder; false where there is none. What it reads is there (0), or does not exist as its
+/// interface does not (3); everything else must be known.
+fn is_understood(line: &str, folder: &Path) -> bool {
+    let line = line.replace("cargo run --release -- ", "tlscope ");
+    let mut parts = line.split('|').map(|part| part.trim().trim_start_matches("- "));
+    let Some(typed) = parts.find(|part| part.starts_with("tlscope ")) else { return false };
+    let typed = typed.split("  ").next().unwrap().split('>').next().unwrap();
+    let typed = typed.split(" #").next().unwrap().trim();
+    let typed = typed.replace("-i eth0", "-i no-such-one").replace("-i any", "-i no-such-one");
+    let typed = typed.replace("-i lo", "").replace("tlscope run", "tlscope run -i no-such-one");
+    let typed = typed.replace("'tcp port 8443'", "tcp");
+    let words: Vec<_> = typed.split_whitespace().collect();
+    let r = ran(tlscope(&words[1..]).current_dir(folder).write_stdin(""));
+    let is_absent = |w: &&str| ["-", "-i"].contains(w) || w.contains(".pcap") && !folder.join(w).exists();
+    assert_eq!(r.code, if words.iter().any(is_absent) { 3 } else { 0 }, "{line}: {}", r.err);
+    true
+}
+
+#[test]
+fn examples_of_the_readme_are_understood() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let blocks: Vec<_> = readme.split("\n```").skip(1).step_by(2).filter_map(|b| b.split_once('\n')).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let policy = blocks.iter().find(|(kind, text)| *kind == "toml" && text.starts_with("# policy.toml"));
+    std::fs::write(folder.path().join("policy.toml"), policy.expect("the policy").1).unwrap();
+    std::os::unix::fs::symlink(root().join("testdata"), folder.path().join("testdata")).unwrap();
+    let lines = blocks.iter().filter(|(kind, _)| ["sh", "yaml"].contains(kind)).flat_map(|(_, text)| text.lines());
+    let run = lines.filter(|line| is_understood(line, folder.path())).count();
+    assert!(run >= 15, "{run}");
 }
 
 #[test]

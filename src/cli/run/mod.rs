@@ -39,6 +39,9 @@ const NOT_FOUND: u8 = 127;
     after_help = "The command gets SSLKEYLOGFILE; the packets and the keys go into one file. What else passes on the
 interface meanwhile is captured too: narrow it with -f. The report goes to standard error.
 Signals are passed on to it; it is killed 5 s after the first one, or at the second.
+Capturing needs the right that live needs. What captures gives all rights up, as root is (for
+--user NAME, who called sudo, or nobody); what leads the command keeps that to end it. -v says so,
+--no-sandbox keeps all rights.
 Exit code: the command's own where it failed, else 1 for --fail-on, 3 when the capture failed, 0.
 
 Examples:
