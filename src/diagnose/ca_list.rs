@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "At least ten names in the list of acceptable CAs are roots of public authorities.",
             "The list is the bundle that clients use to judge servers. Whoever gets a certificate from any of these authorities passes the check of the issuer; without a further check of the name this is no authentication.",
-            "Likely: by the organisations in the names. That the server also checks names or fingerprints cannot be seen.",
+            "Likely: by the organizations in the names. That the server also checks names or fingerprints cannot be seen.",
             "Use the private CA that issues the client certificates only: nginx ssl_client_certificate, Apache SSLCACertificateFile, openssl s_server -CAfile, Java: a trust store of its own for client authentication.",
             SHOW,
             "RFC 5246, section 7.4.4; RFC 9325, section 7.1",

@@ -240,15 +240,11 @@ fn limit(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     }
     for (side, s) in [Side::A, Side::B].into_iter().zip(&f.sides) {
         if s.gaps.iter().any(|g| g.reason == GapReason::Limit) {
-            what.push(format!("too much data of the {} was waiting behind a hole", f.role(side)));
+            what.push(format!("too much data of the {} was waiting behind a gap", f.role(side)));
         }
         if s.gaps_omitted > 0 {
             let are = if s.gaps_omitted == 1 { "is" } else { "are" };
-            what.push(format!(
-                "{} of the {} {are} not listed",
-                words::count(s.gaps_omitted, "more hole"),
-                f.role(side)
-            ));
+            what.push(format!("{} of the {} {are} not listed", words::count(s.gaps_omitted, "more gap"), f.role(side)));
         }
         if s.certificates.as_ref().is_some_and(|c| c.omitted > 0) {
             what.push(format!("the {} sent more certificates than are looked at", f.role(side)));
@@ -370,8 +366,8 @@ mod tests {
         };
         let (one, two) = (limit(1).to_lowercase(), limit(2).to_lowercase());
         assert!(one.contains("1 entry beyond the limit of \"messages\" is not listed"), "{one}");
-        assert!(one.contains("1 more hole of the server is not listed"), "{one}");
-        assert!(two.contains("2 entries beyond") && two.contains("2 more holes of the server are not listed"), "{two}");
+        assert!(one.contains("1 more gap of the server is not listed"), "{one}");
+        assert!(two.contains("2 entries beyond") && two.contains("2 more gaps of the server are not listed"), "{two}");
         let mut f = good();
         f.tcp.duplicates = 1;
         let x = find(&f, "capture-duplicated-packets").expect("told");

@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "In a full handshake (TLS 1.2 or older) the client sent ChangeCipherSpec before its ClientKeyExchange, or the server before its ServerHelloDone.",
             "No honest program does that. OpenSSL before 1.0.1h took it and derived keys from an empty secret (CVE-2014-0224, \"CCS injection\"): a scanner tests for it, an attacker in between uses it.",
-            "Certain as to the order, which was read in clear and without a hole. A receiver that is not vulnerable answers with unexpected_message.",
+            "Certain as to the order, which was read in clear and without a gap. A receiver that is not vulnerable answers with unexpected_message.",
             "Find out who sent it: a vulnerability scan, or an attack. If the peer did not refuse it, update its TLS library (OpenSSL 1.0.1h, 1.0.0m, 0.9.8za or newer).",
             "  nmap --script ssl-ccs-injection -p PORT HOST",
             "RFC 5246, section 7.1; CVE-2014-0224",

@@ -165,7 +165,7 @@ pub(super) const RULES: &[Rule] = &[
         page(
             "A client certificate that can sign was sent, and the client's flight went on to its ChangeCipherSpec without CertificateVerify.",
             "A server must refuse that with unexpected_message or handshake_failure. It is a bug of the client, or of what stands between.",
-            "Certain: the messages were read in clear, without a hole.",
+            "Certain: the messages were read in clear, without a gap.",
             "Update the client's TLS library; look for a device that rewrites the handshake.",
             PROBE,
             "RFC 5246, section 7.4.8",

@@ -106,7 +106,7 @@ pub(super) const RULES: &[Rule] = &[
         "The handshake was given up",
         page(
             "One side sent close_notify or user_canceled (or an alert whose text is encrypted) before the handshake was over.",
-            "A user or program cancelled, a time limit was over, or a check failed and the program closes in order instead of saying why.",
+            "A user or program canceled, a time limit was over, or a check failed and the program closes in order instead of saying why.",
             SURE,
             "Look at the log of the side that gave up.",
             WATCH,
@@ -121,7 +121,7 @@ pub(super) const RULES: &[Rule] = &[
         "The client closed after it had seen the server's flight, without a word",
         page(
             "TLS 1.3: the server sent its ServerHello and protected records, the client closed the connection (FIN) without any record of its own after them.",
-            "Clients such as Node.js and gRPC close so when they do not accept the server's certificate (issuer, name, dates). Also a user who cancelled, a program that ended, or a client without a certificate for the request.",
+            "Clients such as Node.js and gRPC close so when they do not accept the server's certificate (issuer, name, dates). Also a user who canceled, a program that ended, or a client without a certificate for the request.",
             "Likely when it came at once, possible when more than a second passed.",
             "Look at the client's own message first; then at the server's certificate: name, dates, chain, and whether the client has the root.",
             "  openssl s_client -connect HOST:PORT -servername NAME -showcerts </dev/null",

@@ -52,7 +52,7 @@ pub(super) const RULES: &[Rule] = &[
         "The network says that the server cannot be reached",
         page(
             "The client's SYN was answered by an ICMP \"destination unreachable\" that quotes it, and by nothing else.",
-            "A firewall rejects (administratively prohibited; iptables REJECT says port unreachable), a router knows no way, or the machine does not answer its neighbours. A problem before TLS.",
+            "A firewall rejects (administratively prohibited; iptables REJECT says port unreachable), a router knows no way, or the machine does not answer its neighbors. A problem before TLS.",
             "Certain that it was said; the message names who said it.",
             "Look at the device with the address that the message comes from: its rules (iptables -S, nft list ruleset, security groups, Kubernetes NetworkPolicy) or its routes (ip route get ADDRESS).",
             "  nc -vz HOST PORT\n  traceroute -n -T -p PORT HOST\n  ip route get ADDRESS",

@@ -1,4 +1,4 @@
-//! The one serialisable schema of a report: what every machine-readable format writes, and what `tlscope schema` describes.
+//! The one serializable schema of a report: what every machine-readable format writes, and what `tlscope schema` describes.
 //!
 //! The structs borrow from the facts and are written once; a field named here keeps its name, place and meaning within
 //! [`SCHEMA_VERSION`].

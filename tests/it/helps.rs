@@ -96,6 +96,28 @@ fn examples_of_the_readme_are_understood() {
 }
 
 #[test]
+fn texts_have_one_spelling_and_one_word_for_a_gap() {
+    let mut texts: Vec<(String, String)> = ["README.md", "CHANGELOG.md", "SECURITY.md"]
+        .map(|name| (name.to_owned(), std::fs::read_to_string(root().join(name)).unwrap()))
+        .into();
+    let pages = diagnose::index().map(|(code, ..)| (code.to_owned(), diagnose::explain_page(code).unwrap()));
+    texts.extend(pages);
+    texts.extend(
+        COMMANDS.iter().map(|c| (format!("{c} --help"), run([c, "--help"].iter().filter(|a| !a.is_empty())).out)),
+    );
+    texts.push(("schema".to_owned(), run(["schema"]).out));
+    for (name, text) in texts {
+        let words: Vec<_> = text.split_whitespace().collect();
+        let text = words.join(" ").to_lowercase().replace("black hole", "");
+        let others = ["colour", "analyse", "analysing", "organis", "recognis", "behaviour", "neighbour", " hole"];
+        for other in others {
+            let sentence = text.split(". ").find(|sentence| sentence.contains(other));
+            assert_eq!(sentence, None, "{name}: {other}");
+        }
+    }
+}
+
+#[test]
 fn the_schema_describes_reports() {
     let r = run(["schema"]);
     assert_eq!((r.code, r.err.as_str()), (0, ""));

@@ -1,4 +1,4 @@
-//! The handshake's steps, alerts and holes as a report shows them.
+//! The handshake's steps, alerts and gaps as a report shows them.
 
 use std::borrow::Cow;
 
@@ -163,7 +163,7 @@ impl Alert {
 pub struct Gap {
     /// Whose bytes: `client` or `server`.
     pub from: &'static str,
-    /// The first frame with bytes of that side beyond the hole; else the one whose ACK or FIN covers it.
+    /// The first frame with bytes of that side beyond the gap; else the one whose ACK or FIN covers it.
     pub frame: u64,
     /// How many.
     pub missing_bytes: u64,
@@ -172,7 +172,7 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// The holes of both sides, by frame.
+    /// The gaps of both sides, by frame.
     pub fn list(facts: &FlowFacts) -> Vec<Self> {
         let mut out: Vec<Self> = Vec::new();
         for role in [Role::Client, Role::Server] {
