@@ -3,9 +3,10 @@
 //!
 //! Changed are addresses (to documentation addresses; loopback stays), host names label by label (the last label, `*` and
 //! `localhost` stay, so that a name which fits a certificate still does), the values of distinguished names (countries
-//! stay, and the names of public certification authorities), e-mail addresses, URLs, serial numbers, key identifiers and fingerprints of certificates. Ports, times, lengths,
-//! versions, suites, randoms and session ids stay, and so do bytes that signatures are
-//! verified over, which no report shows: with the capture at hand one can tell which flow was which.
+//! stay, and the names of public certification authorities), e-mail addresses, URLs, serial numbers, key identifiers and
+//! fingerprints of certificates. Names get another length, digits keep theirs. Ports, times, lengths of packets and messages,
+//! versions, suites, randoms and session ids stay, and so do bytes that signatures are verified over, which no report
+//! shows: with the capture at hand one can tell which flow was which.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -304,6 +304,15 @@ fn files_have_one_reason_to_change() {
 }
 
 #[test]
+fn comments_fit_a_line() {
+    for s in sources() {
+        for (i, line) in s.code.lines().enumerate().filter(|(_, l)| l.trim_start().starts_with("//")) {
+            assert!(line.chars().count() <= 136, "{}, line {}", s.name, i + 1);
+        }
+    }
+}
+
+#[test]
 fn every_rule_fires_on_one_capture_and_is_silent_on_another() {
     let fired =
         |document| -> BTreeSet<&str> { flows(document).into_iter().chain([document]).flat_map(codes).collect() };

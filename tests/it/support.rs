@@ -1,9 +1,10 @@
 //! What several tests share: the captures of `testdata` with their descriptions, and a whole report of a capture.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
 use tlscope::analyzer::{Analyzer, FlowReport, Options, SourceReport};
@@ -200,8 +201,12 @@ pub fn skip(what: &str) {
     skip_even_on_ci(what);
 }
 
-/// The same of what not every machine can have.
+/// The same of what not every machine can have. Said once.
 pub fn skip_even_on_ci(what: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if !SAID.lock().unwrap().insert(what.to_owned()) {
+        return;
+    }
     // Not by `eprintln`, which the harness keeps to itself while tests pass.
     let _ = io::stderr().write_all(format!("\nSKIPPED: {what}\n").as_bytes());
 }
