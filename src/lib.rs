@@ -35,10 +35,11 @@
 //!
 //! # Glossary
 //!
-//! *frame*: what was captured. *segment*: of TCP; *datagram*: of UDP. *stream*: one side's bytes. *record*: of TLS. *message*: of the
-//! handshake. *field*: a decoded part with its [`span::Span`]. *flow*: one connection. *side*: A or B, as TCP saw them; *role*: client
-//! or server, as TLS did. *fact*: what the wire said. *claim*: what was concluded, with a confidence. *finding*: a diagnosis with
-//! evidence. *shape*: length, type and place of a protected record. `at`: where in a stream; `off`: where in a frame; `len`: how much.
+//! *frame*: what was captured. *segment*: of TCP; *datagram*: of UDP. *stream*: one side's bytes. *gap*: bytes of a stream that
+//! the capture lacks; code calls it a hole too. *record*: of TLS. *message*: of the handshake. *field*: a decoded part with its
+//! [`span::Span`]. *flow*: one connection. *side*: A or B, as TCP saw them; *role*: client or server, as TLS did. *fact*: what the
+//! wire said. *claim*: what was concluded, with a confidence. *finding*: a diagnosis with evidence. *shape*: length, type and
+//! place of a protected record. `at`: where in a stream; `off`: where in a frame; `len`: how much.
 //!
 //! # Where to add
 //!
