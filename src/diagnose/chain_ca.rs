@@ -256,7 +256,8 @@ mod tests {
     #[test]
     fn faults_of_the_chain_are_causes_only_of_a_refusal() {
         let (mid, root) = (ca(1, "Issuing CA", "Root"), ca(2, "Root", "Root"));
-        let tight = NameConstraints { permitted: vec![Subtree::Dns("corp.example".into())], excluded: vec![] };
+        let tight =
+            NameConstraints { permitted: vec![Subtree::Dns("corp.example".into())], ..NameConstraints::default() };
         let key = |id: &str| Some(id.to_owned());
         let own = |id: &str| Certificate { authority_key_id: key(id), ..leaf() };
         for (code, alert_code, list) in [

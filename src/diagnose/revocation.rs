@@ -4,6 +4,7 @@ use super::refusal::{Fault, failed_with, judged, of_server};
 use super::server_cert::own;
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::{FlowFacts, Seen};
+use crate::limits;
 use crate::span::Role;
 use crate::tls::names::AlertDescription;
 use crate::x509::{CertStatus, Certificate, OcspStatus};
@@ -201,7 +202,9 @@ fn staple_unknown(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 fn staple_wrong(f: &FlowFacts, _: &Policy) -> Option<Hit> {
     let c = own(f)?;
     let o = f.ocsp.as_ref()?;
-    if o.statuses.is_empty() || o.status_of(&c.serial).is_some() {
+    // Of a very long list not all is kept.
+    let is_whole = o.statuses.len() < limits::CERTIFICATE_LIST;
+    if o.statuses.is_empty() || !is_whole || o.status_of(&c.serial).is_some() {
         return None;
     }
     let about: Vec<&str> = o.statuses.iter().map(|s| s.serial.as_str()).collect();
@@ -284,6 +287,19 @@ mod tests {
         let x = find(&established(stapled(revoked, NOW + 60)), "server-cert-revoked").expect("the staple says so");
         assert!(x.detail.contains("keyCompromise") && !x.explains_failure);
         assert!(find(&established(stapled(CertStatus::Good, NOW + 60)), "server-cert-revoked").is_none());
+    }
+
+    #[test]
+    fn a_staple_of_which_not_all_is_kept_is_not_judged() {
+        let wrong = |n: usize| {
+            let mut f = stapled(CertStatus::Good, NOW + 60);
+            let o = f.ocsp.as_mut().expect("there");
+            o.statuses[0].serial = "77".into();
+            o.statuses.resize(n, o.statuses[0].clone());
+            find(&f, "ocsp-staple-wrong-cert").is_some()
+        };
+        assert!(wrong(1) && wrong(crate::limits::CERTIFICATE_LIST - 1));
+        assert!(!wrong(crate::limits::CERTIFICATE_LIST));
     }
 
     #[test]

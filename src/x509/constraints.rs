@@ -25,6 +25,8 @@ pub struct NameConstraints {
     pub permitted: Vec<Subtree>,
     /// No name may be below one of these.
     pub excluded: Vec<Subtree>,
+    /// There are more than are kept: what is permitted is not known then.
+    pub more: bool,
 }
 
 impl NameConstraints {
@@ -44,6 +46,8 @@ impl NameConstraints {
                 };
                 if list.len() < limits::CERTIFICATE_LIST {
                     list.push(tree);
+                } else {
+                    out.more = true;
                 }
             }
         }
@@ -59,7 +63,7 @@ impl NameConstraints {
                     || matches!((t, san), (Subtree::Ip(net), San::Ip(a)) if net.len() == if a.is_ipv4() { 8 } else { 32 })
             };
             let mut permitted = self.permitted.iter().filter(same_form).peekable();
-            (permitted.peek().is_some() && !permitted.any(|t| t.holds(san)))
+            (!self.more && permitted.peek().is_some() && !permitted.any(|t| t.holds(san)))
                 || self.excluded.iter().any(|t| t.holds(san))
         })
     }

@@ -76,6 +76,8 @@ fn read_one(extension: &Tlv<'_>, c: &mut Certificate, seen: &mut u32) -> Decoded
     let Some((n, (_, (name, read)))) = EXTENSIONS.iter().enumerate().find(|(_, (o, _))| o.is(kind)) else {
         if critical && c.unknown_critical.len() < limits::CERTIFICATE_LIST {
             c.unknown_critical.push(oid::dotted(kind));
+        } else if critical {
+            c.beyond("unknown critical extensions");
         }
         return Ok(());
     };
@@ -138,11 +140,19 @@ fn basic_constraints(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
 fn extended_key_usage(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
     let mut list = d.expect("ExtKeyUsageSyntax", SEQUENCE)?.inside();
     let out = c.extended_key_usage.insert(Vec::new());
+    let mut more = false;
     while !list.is_empty() {
         let kind = list.expect("KeyPurposeId", OID)?.content;
-        if out.len() < limits::CERTIFICATE_LIST {
-            out.push(oid::find(oid::PURPOSES, kind).map_or_else(|| oid::dotted(kind), Into::into));
+        let known = oid::find(oid::PURPOSES, kind);
+        // One that rules ask for is kept wherever it stands.
+        if out.len() < limits::CERTIFICATE_LIST || known.is_some_and(|k| !out.iter().any(|o| o == k)) {
+            out.push(known.map_or_else(|| oid::dotted(kind), Into::into));
+        } else {
+            more = true;
         }
+    }
+    if more {
+        c.beyond("key purposes");
     }
     d.end("ExtKeyUsageSyntax")
 }
@@ -172,27 +182,35 @@ fn authority_info_access(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
     const OCSP: Oid = oid("1.3.6.1.5.5.7.48.1");
     const CA_ISSUERS: Oid = oid("1.3.6.1.5.5.7.48.2");
     let mut list = d.expect("AuthorityInfoAccessSyntax", SEQUENCE)?.inside();
+    let mut more = false;
     while !list.is_empty() {
         let mut access = list.expect("AccessDescription", SEQUENCE)?.inside();
         let method = access.expect("accessMethod", OID)?.content;
         if OCSP.is(method) {
-            san::uris(access, &mut c.ocsp_urls)?;
+            more |= san::uris(access, &mut c.ocsp_urls)?;
         } else if CA_ISSUERS.is(method) {
-            san::uris(access, &mut c.ca_issuer_urls)?;
+            more |= san::uris(access, &mut c.ca_issuer_urls)?;
         }
+    }
+    if more {
+        c.beyond("URLs of one kind");
     }
     d.end("AuthorityInfoAccessSyntax")
 }
 
 fn crl_distribution_points(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
     let mut list = d.expect("CRLDistributionPoints", SEQUENCE)?.inside();
+    let mut more = false;
     while !list.is_empty() {
         let mut point = list.expect("DistributionPoint", SEQUENCE)?.inside();
         if let Some(explicit) = point.optional("distributionPoint", context_constructed(0))?
             && let Some(full) = explicit.inside().optional("fullName", context_constructed(0))?
         {
-            san::uris(full.inside(), &mut c.crl_urls)?;
+            more |= san::uris(full.inside(), &mut c.crl_urls)?;
         }
+    }
+    if more {
+        c.beyond("URLs of one kind");
     }
     d.end("CRLDistributionPoints")
 }
@@ -220,7 +238,11 @@ fn tls_feature(mut d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
 }
 
 fn name_constraints(d: Der<'_>, c: &mut Certificate) -> Decoded<()> {
-    c.name_constraints = Some(NameConstraints::read(d)?);
+    let constraints = NameConstraints::read(d)?;
+    if constraints.more {
+        c.beyond("names of a kind in nameConstraints");
+    }
+    c.name_constraints = Some(constraints);
     Ok(())
 }
 
@@ -344,7 +366,34 @@ pub(super) mod tests {
         assert_eq!((c.unknown_critical, c.problems), (vec!["1.2.3.4".to_owned()], vec![]));
         let many: Vec<_> =
             (0..1000u16).map(|n| any(&[0x2a, 3, 0x80 | (n >> 7) as u8, (n & 0x7f) as u8], true, &[])).collect();
-        assert_eq!(cert(&many).unknown_critical.len(), limits::CERTIFICATE_LIST);
+        let c = cert(&many);
+        assert_eq!(c.unknown_critical.len(), limits::CERTIFICATE_LIST);
+        assert_eq!(c.problems, ["only the first 100 unknown critical extensions are looked at"]);
+    }
+
+    #[test]
+    fn lists_are_capped_and_say_so() {
+        let purpose = |oid: &[u8]| tlv(OID, &[oid]);
+        let many: Vec<u8> = (0..120u8).flat_map(|n| purpose(&[0x2a, 3, n])).collect();
+        let server_auth = purpose(&[0x2b, 6, 1, 5, 5, 7, 3, 1]);
+        let c = cert(&[ce(37, false, &tlv(SEQUENCE, &[&many, &server_auth]))]);
+        let usage = c.extended_key_usage.unwrap();
+        assert_eq!((usage.len(), usage.last().map(String::as_str)), (limits::CERTIFICATE_LIST + 1, Some("serverAuth")));
+        assert_eq!(c.problems, ["only the first 100 key purposes are looked at"]);
+        let url = |n: usize| tlv(0x86, &[format!("http://{n}.example/").as_bytes()]);
+        let points = |n: usize| {
+            let all: Vec<u8> = (0..n).flat_map(url).collect();
+            let point = tlv(SEQUENCE, &[&tlv(0xa0, &[&tlv(0xa0, &[&all])])]);
+            cert(&[ce(31, false, &tlv(SEQUENCE, &[&point]))])
+        };
+        assert_eq!(points(101).problems, ["only the first 100 URLs of one kind are looked at"]);
+        assert!(points(100).problems.is_empty());
+        let tree = tlv(SEQUENCE, &[&tlv(0x82, &[b"a.example"])]);
+        let c = cert(&[ce(30, true, &tlv(SEQUENCE, &[&tlv(0xa0, &[&tree.repeat(101)])]))]);
+        assert_eq!(c.problems, ["only the first 100 names of a kind in nameConstraints are looked at"]);
+        let other = Certificate { subject_alt_names: vec![San::Dns("b.test".into())], ..Certificate::default() };
+        // The one that permits it may be among the others.
+        assert!(c.name_constraints.unwrap().forbidden(&other).is_none());
     }
 
     #[test]

@@ -96,15 +96,18 @@ fn is_string(v: &Tlv<'_>) -> bool {
     matches!(v.tag, der::UTF8_STRING | 0x12..=0x16 | 0x1a..=0x1c | 0x1e)
 }
 
-/// The addresses (URIs) of a list of GeneralName.
-pub(crate) fn uris(mut names: Der<'_>, out: &mut Vec<String>) -> Decoded<()> {
+/// The addresses (URIs) of a list of GeneralName; true when there are more than are kept.
+pub(crate) fn uris(mut names: Der<'_>, out: &mut Vec<String>) -> Decoded<bool> {
+    let mut more = false;
     while !names.is_empty() {
         let n = names.next("GeneralName")?;
         if n.tag == URI && out.len() < crate::limits::CERTIFICATE_LIST {
             out.push(text::escape_bytes(n.content).into_owned());
+        } else {
+            more |= n.tag == URI;
         }
     }
-    Ok(())
+    Ok(more)
 }
 
 #[cfg(test)]

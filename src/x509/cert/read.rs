@@ -184,10 +184,20 @@ impl Certificate {
         self.note(e.to_string());
     }
 
+    /// Notes, once, that a list has more entries than are kept.
+    pub(in crate::x509) fn beyond(&mut self, what: &str) {
+        let problem = format!("only the first {} {what} are looked at", limits::CERTIFICATE_LIST);
+        if !self.problems.contains(&problem) {
+            self.note(problem);
+        }
+    }
+
     /// Notes a problem, the text of which must be safe to print.
     pub(in crate::x509) fn note(&mut self, problem: String) {
         if self.problems.len() < limits::CERTIFICATE_LIST {
             self.problems.push(problem);
+        } else if self.problems.len() == limits::CERTIFICATE_LIST {
+            self.problems.push("further problems are not listed".to_owned());
         }
     }
 }
