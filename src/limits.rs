@@ -1,4 +1,20 @@
-//! Every cap, its value and its reason. Reaching one is told in the report, never silent.
+//! Every cap that what is read may reach, its value and its reason.
+//!
+//! Reaching one is told: in the flow (`omitted`, `capture-limit-reached`), in the certificate (its problems), in the input (its
+//! problems and counts), in a finding on the whole capture (`siblings-limit-reached`, `baseline-not-compared`), on standard
+//! error for packets that should have been kept, on the screen for rows that left its list. In silence work those beyond
+//! which nothing that would be said is lost or wrong:
+//!
+//! - what bounds a look that finds nothing in honest traffic: [`UPGRADE_BYTES`] (what looks like a hello behind so much plain
+//!   text is taken for data that is transferred), [`HISTORY_BYTES`] and [`HISTORY_SEGMENTS`] (later retransmissions are not
+//!   compared), [`TRANSCRIPT_BYTES`], [`TRANSCRIPT_MESSAGES`] and [`SIGNATURES_PER_CHAIN`] (a signature is then not judged),
+//!   [`SHAPES_PER_FLOW`] and [`EARLY_SHAPES_PER_FLOW`], [`PLAIN_FRAMES`], [`UID_BYTES`];
+//! - what bounds values that are shown as examples beside their number: [`CONFLICT_BYTES`], [`CERTIFICATE_SERIAL`], and the
+//!   lists of what is remembered of other flows ([`SIBLING_LIST`], [`SIBLING_OFFERS`], [`SIBLING_OFFER_LIST`],
+//!   [`SIBLING_PROTOCOLS`], [`SIBLING_NAME_BYTES`], [`SIBLING_TEXT`]);
+//! - what bounds memory or waiting and changes no result: caches, batches, kept buffers, patience, what is held of closed
+//!   connections ([`CERTIFICATE_CACHE_BYTES`], [`SHARED_TEXTS`], [`STREAM_BATCHES`], [`KEPT_CAPACITY_BYTES`],
+//!   [`HOLE_PATIENCE`], [`CLOSING_FLOWS`], [`WIND_UP_FLOWS`], [`LIVE_LOOKS`] and the like).
 
 /// Largest captured frame that is believed (libpcap's MAXIMUM_SNAPLEN is 256 KiB; BIG TCP frames reach 512 KiB):
 /// a record that claims more is damage, not a packet.
@@ -20,6 +36,9 @@ pub const FRAGMENT_DATAGRAMS: usize = 4096;
 /// Bytes held for fragments of all datagrams together.
 pub const FRAGMENT_BYTES: usize = 8 << 20;
 
+/// Bytes of frames with fragments that are held until it is known whose they are, where packets of flows are kept.
+pub const HELD_FRAGMENTS_BYTES: usize = 4 << 20;
+
 /// Stacked tags and headers looked through before a frame is given up: more is an attack on the decoder.
 pub const HEADERS_PER_FRAME: usize = 32;
 
@@ -33,7 +52,8 @@ pub const STREAM_PENDING_BYTES: usize = 256 << 10;
 /// Chunks that one direction may hold while it waits for earlier ones.
 pub const STREAM_CHUNKS: usize = 4096;
 
-/// What a held chunk costs beside its bytes: counted, so that one-byte segments cannot cheat the caps.
+/// What a held chunk of a stream or of an IP datagram costs beside its bytes (nodes of the map, the allocation): counted, so
+/// that chunks of one byte cannot cheat the caps.
 pub const CHUNK_OVERHEAD: usize = 96;
 
 /// Bytes held for out-of-order data and unfinished messages of all flows together.
@@ -129,6 +149,18 @@ pub const SPOOL_BYTES: u64 = 64 << 20;
 
 /// In the UI on a live capture: flows of the list. The oldest half leaves when it is full.
 pub const LIVE_ROWS: usize = 100_000;
+
+/// Distinct texts, and distinct certificates, that rows of the UI's list share; beyond it each flow holds its own.
+pub const SHARED_TEXTS: usize = 1 << 16;
+
+/// In a live capture: looks at idle flows for each tick of the clock.
+pub const LIVE_LOOKS: usize = 256;
+
+/// Of a stream that grows: bytes of frames that travel together at most, from the thread that reads.
+pub const STREAM_BATCH_BYTES: usize = 256 << 10;
+
+/// Such batches that may wait.
+pub const STREAM_BATCHES: usize = 8;
 
 /// Stretches of time with lost packets that are told apart.
 pub const LOSSES: usize = 256;
@@ -247,6 +279,12 @@ pub const SIBLING_NAME_BYTES: usize = 255;
 
 /// Characters kept of a remembered certificate's subject, issuer and serial number, each.
 pub const SIBLING_TEXT: usize = 200;
+
+/// Different things of a kind (addresses, labels of names, other values, numbers) that `--redact` gives a name of their own.
+pub const RENAMED: usize = 1 << 17;
+
+/// Bytes of a file of trust anchors: the whole web PKI is a quarter of a megabyte.
+pub const TRUST_BYTES: u64 = 16 << 20;
 
 /// Bytes of an older report that is compared with.
 pub const BASELINE_BYTES: u64 = 256 << 20;

@@ -19,12 +19,10 @@ use crate::diagnose::is_public_authority;
 use crate::dns;
 use crate::facts::FlowFacts;
 use crate::flow::Endpoint;
+use crate::limits;
 use crate::span::Side;
 use crate::text;
 use crate::x509::{Certificate, San, a_label, bad_a_label, to_unicode};
-
-/// Different things renamed at most; beyond it all others of a kind get one name.
-const NAMES: usize = 1 << 17;
 
 /// What has been renamed so far.
 #[derive(Debug, Default)]
@@ -42,13 +40,19 @@ fn number(known: &mut HashMap<String, usize>, text: &str) -> usize {
         return *n;
     }
     let n = known.len().saturating_add(1);
-    if n <= NAMES {
+    if n <= limits::RENAMED {
         known.insert(text.to_owned(), n);
     }
     n
 }
 
 impl Names {
+    /// No further name is given: what comes is called alike.
+    pub(crate) fn is_full(&self) -> bool {
+        let most = [&self.labels, &self.values, &self.numbers].into_iter().map(HashMap::len).max().unwrap_or(0);
+        most.max(self.addresses.len()) >= limits::RENAMED
+    }
+
     /// Renames everything in what is known of a flow.
     pub fn redact(&mut self, f: &mut FlowFacts) {
         f.transcript = None;
@@ -116,7 +120,7 @@ impl Names {
         if let Some(known) = self.addresses.get(&ip) {
             return *known;
         }
-        let n = u32::try_from(self.addresses.len().min(NAMES)).unwrap_or(u32::MAX);
+        let n = u32::try_from(self.addresses.len().min(limits::RENAMED)).unwrap_or(u32::MAX);
         let new = match ip {
             IpAddr::V4(_) => {
                 let host = n.checked_rem(254).unwrap_or(0).saturating_add(1);
@@ -137,7 +141,7 @@ impl Names {
     }
 
     fn keep(&mut self, ip: IpAddr, new: IpAddr) -> IpAddr {
-        if self.addresses.len() < NAMES {
+        if self.addresses.len() < limits::RENAMED {
             self.addresses.insert(ip, new);
         }
         new
@@ -265,7 +269,7 @@ impl Names {
         }
         new.problems.iter_mut().for_each(|p| *p = "something in it did not parse".to_owned());
         let new = Arc::new(new);
-        if self.certificates.len() < NAMES {
+        if self.certificates.len() < limits::RENAMED {
             self.certificates.insert(c.sha256, new.clone());
         }
         new
@@ -346,6 +350,20 @@ mod tests {
         assert_eq!(n.hex("00ff").len(), 4);
         assert_eq!(n.hex("00ff"), n.hex("00ff"));
         assert_ne!(n.hex("00ff"), n.hex("00fe"));
+    }
+
+    #[test]
+    fn too_many_are_called_alike_and_it_is_known() {
+        let mut n = Names::default();
+        for i in 0..limits::RENAMED {
+            assert!(!n.is_full());
+            n.address(Ipv4Addr::from_bits(0x0a00_0000 + i as u32).into());
+        }
+        let more = [0x0b00_0000, 0x0b00_0001].map(|bits| n.address(Ipv4Addr::from_bits(bits).into()));
+        assert!(n.is_full() && more[0] == more[1], "{more:?}");
+        let mut n = Names::default();
+        (0..limits::RENAMED).for_each(|i| drop(n.host(&format!("a{i}"))));
+        assert!(n.is_full());
     }
 
     #[test]

@@ -240,7 +240,13 @@ pub fn detail(source: &mut dyn Source, which: &FlowRef, options: &Options) -> Re
         held = held.saturating_add(frame.data.len());
         if frames.len() < limits::DETAIL_FRAMES && held <= limits::DETAIL_BYTES {
             frames.insert(frame.no, FrameBytes::of(&frame));
-            frames.extend(seg.pieces.iter().filter_map(|p| fragments.remove_entry(&p.span.frame)));
+            for p in seg.pieces {
+                match fragments.remove_entry(&p.span.frame) {
+                    Some((no, earlier)) => drop(frames.insert(no, earlier)),
+                    None if !frames.contains_key(&p.span.frame) => omitted = omitted.saturating_add(1),
+                    None => {}
+                }
+            }
         } else {
             omitted = omitted.saturating_add(1);
         }

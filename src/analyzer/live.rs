@@ -8,9 +8,6 @@ use crate::flow::FlowIndex;
 use crate::limits;
 use crate::span::{FrameNo, Timestamp};
 
-/// Looks at idle flows for each call of [`Analyzer::tick`].
-const LOOKS: usize = 256;
-
 /// Flows whose handshake was decided and that wait to be told.
 #[derive(Debug, Default)]
 pub(super) struct Decided(VecDeque<(Timestamp, FlowIndex, u64)>);
@@ -94,7 +91,7 @@ impl Analyzer {
             self.park(i);
         }
         self.park_idle();
-        for _ in 0..LOOKS {
+        for _ in 0..limits::LIVE_LOOKS {
             if !self.time_out() {
                 break;
             }

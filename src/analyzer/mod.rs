@@ -285,32 +285,15 @@ impl Analyzer {
     /// The present input has ended: everything still open is reported.
     pub fn end_source(&mut self, info: &SourceInfo) {
         while self.wind_up(info) {}
+        let whole = info.complete;
         let mut info = info.clone();
         if self.options.redact {
             redact_source(&mut info, self.sources.len().saturating_add(1));
         }
-        if let Some((link, frame)) = self.unsupported.take() {
-            let all = self.decoded == 0 && self.skipped.len() == 1;
-            info.complete &= !all;
-            let rest = if all { "; no frame could be decoded" } else { "" };
-            info.problems.push(Problem {
-                frame: Some(frame),
-                offset: None,
-                message: format!("frame {frame}: link type {link} is not supported{rest}; capture on Ethernet or with a cooked link type (tcpdump -i any)"),
-            });
-        }
-        if let Some((frame, kept, whole)) = self.cut.take() {
-            info.problems.push(Problem {
-                frame: Some(frame),
-                offset: None,
-                message: format!(
-                    "packets were cut by the capture's snap length, the first in frame {frame} ({kept} of {whole} bytes kept): \
-                     what they said is lost; capture with -s 0"
-                ),
-            });
-        }
-        let fragments = self.decoder.fragments().problems().into_iter();
-        info.problems.extend(fragments.map(|(frame, message)| Problem { frame, offset: None, message }));
+        let own = self.problems(&mut info.complete);
+        // What broke the input off stays the last one, which is told on standard error.
+        let at = info.problems.len().saturating_sub(usize::from(!whole));
+        info.problems.splice(at..at, own);
         self.sources.push(SourceReport {
             info,
             decoded: self.decoded,
@@ -319,6 +302,45 @@ impl Analyzer {
             evicted: self.table.evicted().saturating_sub(self.evicted_before).saturating_add(self.evicted_handshakes),
         });
         self.source = None;
+    }
+
+    /// What is to be said of the present input besides what its reader says; `complete` is whether it could be read.
+    fn problems(&mut self, complete: &mut bool) -> Vec<Problem> {
+        let mut out = Vec::new();
+        let mut say = |frame, message| out.push(Problem { frame, offset: None, message });
+        if let Some((link, frame)) = self.unsupported.take() {
+            let all = self.decoded == 0 && self.skipped.len() == 1;
+            *complete &= !all;
+            let rest = if all { "; no frame could be decoded" } else { "" };
+            say(
+                Some(frame),
+                format!(
+                    "frame {frame}: link type {link} is not supported{rest}; capture on Ethernet or with a cooked link \
+                     type (tcpdump -i any)"
+                ),
+            );
+        }
+        if let Some((frame, kept, whole)) = self.cut.take() {
+            say(
+                Some(frame),
+                format!(
+                    "packets were cut by the capture's snap length, the first in frame {frame} ({kept} of {whole} bytes \
+                     kept): what they said is lost; capture with -s 0"
+                ),
+            );
+        }
+        self.decoder.fragments().problems().into_iter().for_each(|(frame, message)| say(frame, message));
+        if self.names.is_full() {
+            say(
+                None,
+                format!(
+                    "there are more than {} addresses, or names, to be replaced: further ones have one replacement \
+                     together, and what is said of them may mix several",
+                    limits::RENAMED
+                ),
+            );
+        }
+        out
     }
 
     /// Flows reported since the last call, in the order in which they ended.

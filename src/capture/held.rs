@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Frame;
+use crate::limits::HELD_FRAGMENTS_BYTES;
 use crate::span::FrameNo;
-
-/// Bytes of fragments that are held until it is known whose they are.
-const FRAGMENTS: usize = 4 << 20;
 
 /// A frame with its own bytes.
 #[derive(Clone, Debug)]
@@ -39,6 +37,8 @@ impl OwnedFrame {
 pub struct Fragments {
     frames: BTreeMap<FrameNo, OwnedFrame>,
     bytes: usize,
+    /// The latest that left for want of room: all before it have left too, or were taken.
+    gone: Option<FrameNo>,
 }
 
 impl Fragments {
@@ -47,11 +47,17 @@ impl Fragments {
         let frame = OwnedFrame::of(f);
         self.bytes = self.bytes.saturating_add(frame.cost());
         self.frames.insert(f.no, frame);
-        while self.bytes > FRAGMENTS
-            && let Some((_, old)) = self.frames.pop_first()
+        while self.bytes > HELD_FRAGMENTS_BYTES
+            && let Some((no, old)) = self.frames.pop_first()
         {
+            self.gone = Some(no);
             self.bytes = self.bytes.saturating_sub(old.cost());
         }
+    }
+
+    /// The one of this number was held and has left; what was taken counts as such too when a later one has left.
+    pub fn has_lost(&self, no: FrameNo) -> bool {
+        self.gone.is_some_and(|gone| no <= gone)
     }
 
     /// The one of this number, if it is held.
@@ -69,7 +75,7 @@ mod tests {
 
     #[test]
     fn fragments_are_given_back_once_and_the_oldest_leave() {
-        let data = vec![7; FRAGMENTS / 4];
+        let data = vec![7; HELD_FRAGMENTS_BYTES / 4];
         let frame = |no| Frame {
             no: FrameNo(no),
             time: None,
@@ -82,6 +88,7 @@ mod tests {
         let mut held = Fragments::default();
         (1..=5).for_each(|no| held.add(&frame(no)));
         assert!(held.take(FrameNo(1)).is_none() && held.take(FrameNo(2)).is_none());
+        assert_eq!([1, 2, 3, 4, 5].map(|no| held.has_lost(FrameNo(no))), [true, true, false, false, false]);
         assert_eq!(held.take(FrameNo(4)).unwrap().frame(), frame(4));
         assert!(held.take(FrameNo(4)).is_none() && held.take(FrameNo(3)).is_some() && held.take(FrameNo(5)).is_some());
         assert_eq!(held.bytes, 0);

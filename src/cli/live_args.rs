@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::args::{FailOn, format_parser};
 use super::trust::TrustArgs;
 use crate::capture::live::{self, Through};
+use crate::limits;
 use crate::scribe::{Readers, Rotation};
 
 /// Arguments of `tlscope live`.
@@ -94,7 +95,7 @@ pub(super) struct CaptureArgs {
     filter: Option<String>,
     /// Bytes captured of each packet
     #[arg(long, value_name = "BYTES", default_value = "262144", hide_default_value = true,
-          value_parser = clap::value_parser!(u32).range(64..=1_048_576), display_order = 100)]
+          value_parser = clap::value_parser!(u32).range(64..=limits::FRAME_BYTES as i64), display_order = 100)]
     snaplen: u32,
     /// Buffer of the kernel (default: 64M)
     #[arg(long, value_name = "SIZE", value_parser = buffer, default_value = "64M", hide_default_value = true)]

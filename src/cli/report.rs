@@ -158,14 +158,8 @@ fn read(
     analyzers.end_source(&info);
     taker.take(analyzers, streaming)?;
     let Some(source) = analyzers.told.sources().last() else { return Ok(true) };
-    if !source.info.complete && info.problems.len() != source.info.problems.len() {
-        for p in source.info.problems.iter().skip(info.problems.len()) {
-            complain(&format!("{}: {}", path.display(), p.message));
-        }
-    } else if !source.info.complete {
-        for p in source.info.problems.iter().rev().take(1) {
-            complain(&format!("{}: {}", path.display(), p.message));
-        }
+    if let Some(p) = source.info.problems.last().filter(|_| !source.info.complete) {
+        complain(&format!("{}: {}", path.display(), p.message));
     }
     Ok(source.info.complete)
 }

@@ -1,19 +1,18 @@
 //! `--trust`, `--client-ca`, `--at`: what certificates are judged by.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
+use super::complain;
 use crate::diagnose::Policy;
+use crate::limits;
 use crate::span::Timestamp;
 use crate::text;
 use crate::x509::Trust;
-
-/// Bytes of a file of certificates that are read: the whole web PKI is a quarter of a megabyte.
-const LIMIT: u64 = 16 << 20;
 
 /// Options of every command that judges certificates.
 #[derive(Clone, Debug, Default, Args)]
@@ -43,9 +42,7 @@ impl TrustArgs {
         let trust = match self.trust.as_deref() {
             None => None,
             Some("mozilla") => Some(Trust::mozilla()),
-            Some("system") => {
-                Some(Trust::of("the system's trust store", &rustls_native_certs::load_native_certs().certs))
-            }
+            Some("system") => Some(system(rustls_native_certs::load_native_certs())),
             Some(path) => Some(read(Path::new(path))),
         };
         let option = |name: &str, path: &str, e: String| format!("{name} {}: {e}", text::escape(path));
@@ -58,11 +55,34 @@ impl TrustArgs {
     }
 }
 
+/// The anchors of the system; what of them could not be read is told, or is the error where there is nothing else.
+fn system(found: rustls_native_certs::CertificateResult) -> Result<Trust, String> {
+    let unread = found.errors.first().map(|first| {
+        let more = found.errors.len().saturating_sub(1);
+        let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+        format!("{first}{more}")
+    });
+    match (Trust::of("the system's trust store", &found.certs), unread) {
+        (Err(e), Some(unread)) => Err(format!("{e}: {unread}")),
+        (trust, Some(unread)) => {
+            complain(&format!("--trust system: not all of it could be read: {unread}"));
+            trust
+        }
+        (trust, None) => trust,
+    }
+}
+
 fn read(path: &Path) -> Result<Trust, String> {
-    let mut bytes = Vec::new();
-    let opened = File::open(path).and_then(|f| f.take(LIMIT).read_to_end(&mut bytes));
-    opened.map_err(|e| format!("cannot be read: {e}"))?;
-    Trust::read(&path.to_string_lossy(), &bytes)
+    let file = File::open(path).map_err(|e| format!("cannot be read: {e}"))?;
+    Trust::read(&path.to_string_lossy(), &whole(file)?)
+}
+
+/// All bytes of a file of certificates.
+fn whole(file: impl Read) -> Result<Vec<u8>, String> {
+    let (mut bytes, most) = (Vec::new(), limits::TRUST_BYTES);
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
+    // Of a part nobody would know which certificates are missing.
+    if bytes.len() as u64 > most { Err(format!("is larger than {} MiB", most >> 20)) } else { Ok(bytes) }
 }
 
 /// A time in UTC: RFC 3339, or a date alone for its first second.
@@ -79,6 +99,25 @@ fn time(typed: &str) -> Result<Timestamp, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        let empty = || rustls_native_certs::CertificateResult::default();
+        assert_eq!(system(empty()).unwrap_err(), "holds no certificate");
+        let mut broken = empty();
+        broken.errors.push(rustls_native_certs::Error {
+            context: "failed to open file",
+            kind: rustls_native_certs::ErrorKind::Io {
+                inner: std::io::ErrorKind::NotFound.into(),
+                path: "a.pem".into(),
+            },
+        });
+        let e = system(broken).unwrap_err();
+        assert!(e.starts_with("holds no certificate: ") && e.contains("failed to open file"), "{e}");
+        let most = limits::TRUST_BYTES;
+        assert_eq!(whole(std::io::repeat(7).take(most)).map(|b| b.len() as u64), Ok(most));
+        assert_eq!(whole(std::io::repeat(7).take(most + 1)).unwrap_err(), "is larger than 16 MiB");
+    }
 
     #[test]
     fn times_as_typed() {

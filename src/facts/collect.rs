@@ -73,14 +73,19 @@ impl FlowFacts {
         if self.vlans.is_empty() {
             self.vlans.clone_from(&conn.vlans);
         }
+        let mut conflicts = 0u64;
         for side in [Side::A, Side::B] {
             let s = &mut self.sides[side];
             if let Some(stream) = conn.stream(side) {
                 s.conflicts = stream.conflicts().to_vec();
+                conflicts = conflicts.saturating_add(stream.conflicts_omitted());
                 s.retransmitted = stream.counts().retransmitted;
                 s.reordered = stream.counts().reordered;
                 s.saw_syn = stream.saw_syn();
             }
+        }
+        if conflicts > 0 {
+            self.omitted.insert("conflicts", conflicts);
         }
     }
 
@@ -188,6 +193,8 @@ impl Events for Collector<'_> {
                 let h = HeartbeatFact { mark: info.mark, side, kind, claimed, room };
                 if self.facts.heartbeats.len() < limits::HEARTBEATS_PER_FLOW {
                     self.facts.heartbeats.push(h);
+                } else {
+                    self.facts.omit("heartbeats");
                 }
                 self.step(side, info, MessageKind::Heartbeat(Some(kind)), Basis::Observed);
             }
@@ -451,5 +458,23 @@ mod tests {
         let f = FlowFacts::new(1, 0, Endpoints { a: end(443), b: end(50_000) }, Mark::default());
         assert_eq!(f.client(), Side::B);
         assert_eq!(f.end(Role::Server).port, 443);
+    }
+
+    #[test]
+    fn heartbeats_beyond_the_cap_are_counted() {
+        let end = |p| Endpoint { ip: [192, 0, 2, 1].into(), port: p };
+        let mut f = FlowFacts::new(1, 0, Endpoints { a: end(50_000), b: end(443) }, Mark::default());
+        let mut certificates = x509::Cache::new();
+        let header = crate::tls::record::RecordHeader { content_type: ContentType(24), version: 0x0303, len: 3 };
+        for n in 0..limits::HEARTBEATS_PER_FLOW + 2 {
+            assert_eq!(
+                f.omitted.get("heartbeats").copied().unwrap_or(0),
+                n.saturating_sub(limits::HEARTBEATS_PER_FLOW) as u64
+            );
+            let info = RecordInfo { header, mark: Mark::default() };
+            Collector { facts: &mut f, certificates: &mut certificates }
+                .event(Side::A, Event::Heartbeat(1, 9, 0, info));
+        }
+        assert_eq!((f.heartbeats.len(), f.omitted["heartbeats"]), (limits::HEARTBEATS_PER_FLOW, 2));
     }
 }

@@ -31,24 +31,33 @@ pub(super) struct Copy<'a> {
 
 /// The conflicts of one direction, capped.
 #[derive(Debug, Default)]
-pub(super) struct Conflicts(Vec<Conflict>);
+pub(super) struct Conflicts {
+    list: Vec<Conflict>,
+    omitted: u64,
+}
 
 impl Conflicts {
     /// Those found so far.
     pub(super) fn list(&self) -> &[Conflict] {
-        &self.0
+        &self.list
+    }
+
+    /// How many more there were.
+    pub(super) fn omitted(&self) -> u64 {
+        self.omitted
     }
 
     /// Compares two copies of what stands at `at`; a difference is noted, `kept` being the copy that counts.
     pub(super) fn compare(&mut self, at: u64, kept: Copy<'_>, other: Copy<'_>) {
         let Some(i) = kept.bytes.iter().zip(other.bytes).position(|(a, b)| a != b) else { return };
-        if self.0.len() >= limits::CONFLICTS {
+        if self.list.len() >= limits::CONFLICTS {
+            self.omitted = self.omitted.saturating_add(1);
             return;
         }
         let shared = kept.bytes.len().min(other.bytes.len());
         let end = shared.min(i.saturating_add(limits::CONFLICT_BYTES));
         let part = |c: Copy<'_>| c.bytes.get(i..end).unwrap_or(&[]).into();
-        self.0.push(Conflict {
+        self.list.push(Conflict {
             first: kept.frame,
             second: other.frame,
             at: at.saturating_add(i as u64),
@@ -127,6 +136,8 @@ mod tests {
         // The frame of the first byte that both copies have.
         assert_eq!((x.first.0, x.second.0, x.at), (4, 9, 4));
         assert_eq!((&*x.kept, &*x.other), (&b"ef"[..], &b"Xf"[..]));
+        (0..limits::CONFLICTS).for_each(|_| h.compare(2, payload(b"cdXf", 9), &mut c));
+        assert_eq!((c.list().len(), c.omitted()), (limits::CONFLICTS, 1));
     }
 
     #[test]

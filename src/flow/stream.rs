@@ -134,6 +134,11 @@ impl Assembler {
         self.conflicts.list()
     }
 
+    /// How many more there were.
+    pub fn conflicts_omitted(&self) -> u64 {
+        self.conflicts.omitted()
+    }
+
     /// True when a SYN of this side was seen.
     pub fn saw_syn(&self) -> bool {
         self.isns[0].is_some()

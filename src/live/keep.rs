@@ -25,6 +25,9 @@ pub trait Sink: Send {
         Ok(())
     }
 
+    /// A frame as those of [`Sink::fragment`] is not held any more: too many others came since.
+    fn missing(&mut self, _flow: u64) {}
+
     /// A flow is decided and still open.
     ///
     /// # Errors

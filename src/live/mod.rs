@@ -189,9 +189,15 @@ impl Session {
                 self.fragments.add(&frame);
             }
             for no in self.analyzer.fragments() {
-                let Some((earlier, flow)) = self.fragments.take(*no).zip(wanted) else { continue };
-                for s in &mut self.sinks {
-                    s.fragment(&earlier.frame(), flow).map_err(|e| keep_error(s.as_ref(), e))?;
+                let Some(flow) = wanted else { continue };
+                match self.fragments.take(*no) {
+                    Some(earlier) => {
+                        for s in &mut self.sinks {
+                            s.fragment(&earlier.frame(), flow).map_err(|e| keep_error(s.as_ref(), e))?;
+                        }
+                    }
+                    None if self.fragments.has_lost(*no) => self.sinks.iter_mut().for_each(|s| s.missing(flow)),
+                    None => {}
                 }
             }
             for s in &mut self.sinks {

@@ -32,6 +32,8 @@ struct Waiting {
     stage: Stage,
     /// Frames that could not wait.
     dropped: u64,
+    /// Frames of fragments that were gone before it was known whose they are.
+    missing: u64,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -131,8 +133,9 @@ impl Sieve {
 
     /// What waits of a flow is kept.
     fn keep(&mut self, id: u64, w: &Waiting) -> io::Result<()> {
-        if w.dropped > 0 {
-            self.lost = (self.lost.0.saturating_add(w.dropped), self.lost.1.saturating_add(1));
+        let lost = w.dropped.saturating_add(w.missing);
+        if lost > 0 {
+            self.lost = (self.lost.0.saturating_add(lost), self.lost.1.saturating_add(1));
         }
         w.frames.iter().try_for_each(|f| self.to.frame(&f.frame(), Some(id)))
     }
@@ -145,6 +148,11 @@ impl Sink for Sieve {
 
     fn fragment(&mut self, frame: &Frame<'_>, flow: u64) -> io::Result<()> {
         self.take(frame, flow)
+    }
+
+    fn missing(&mut self, flow: u64) {
+        let w = self.flows.entry(flow).or_default();
+        w.missing = w.missing.saturating_add(1);
     }
 
     fn decided(&mut self, flow: &FlowReport) -> io::Result<()> {
@@ -170,7 +178,7 @@ impl Sink for Sieve {
     fn left_out(&self) -> Option<String> {
         let (packets, flows) = self.lost;
         let what = format!(
-            "{} of {} with findings are not in {}: more waited for a decision at once than memory is kept for",
+            "{} of {} with findings are not in {}: more waited at once than memory is kept for",
             count(packets, "packet"),
             count(flows, "connection"),
             self.name()
@@ -258,6 +266,23 @@ mod tests {
         s.end_flow(3, false).unwrap();
         s.silent(4);
         assert_eq!((kept.take(), s.left_out()), (vec![], None));
+        assert!(is_empty(&s));
+    }
+
+    #[test]
+    fn fragments_that_are_gone_are_missing_where_they_were_wanted() {
+        let (mut s, kept) = sieve();
+        for flow in [1, 2] {
+            s.missing(flow);
+            s.frame(&frame(flow, b"abc"), Some(flow)).unwrap();
+        }
+        s.end_flow(1, false).unwrap();
+        assert_eq!(s.left_out(), None);
+        s.decide(2, true).unwrap();
+        assert_eq!(kept.take(), [2]);
+        s.missing(2);
+        s.end_flow(2, true).unwrap();
+        assert!(s.left_out().unwrap().starts_with("2 packets of "), "{:?}", s.left_out());
         assert!(is_empty(&s));
     }
 

@@ -167,6 +167,7 @@ impl App {
                         waiting.extend(rows);
                         let over = waiting.len().saturating_sub(limits::LIVE_ROWS);
                         waiting.drain(..over);
+                        self.list.left = self.list.left.saturating_add(over as u64);
                     }
                     None => self.add(rows),
                 }
@@ -212,6 +213,11 @@ impl App {
                 self.why_top = 0;
             }
         }
+    }
+
+    /// Flows of a live capture that are not in the list any more, or never were: the oldest ones.
+    pub(crate) fn left(&self) -> u64 {
+        self.list.left.saturating_add(self.progress.live.map_or(0, |pace| pace.left))
     }
 
     /// What is shown is a live capture.

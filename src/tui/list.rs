@@ -122,6 +122,8 @@ pub(crate) struct List {
     pub(crate) filtering: u64,
     /// What flows know of each other.
     kin: Kin,
+    /// Flows that left the list, the oldest ones, because there were too many.
+    pub(crate) left: u64,
     /// Flows of a live capture that are still open, by id: their rows come once more.
     open: HashMap<u64, usize, foldhash::fast::RandomState>,
 }
@@ -161,6 +163,7 @@ impl Default for List {
             stale: false,
             filtering: 0,
             kin: Kin::default(),
+            left: 0,
             open: HashMap::default(),
         }
     }
@@ -225,7 +228,9 @@ impl List {
             return;
         }
         let here = self.selected().map(|r| r.id);
-        self.rows.drain(..self.rows.len() / 2);
+        let half = self.rows.len() / 2;
+        self.left = self.left.saturating_add(half as u64);
+        self.rows.drain(..half);
         (self.sorted, self.view) = (Vec::new(), Vec::new());
         (self.counts, self.kin, self.open) = (Counts::default(), Kin::default(), HashMap::default());
         self.filtering = self.filtering.wrapping_add(1);

@@ -10,14 +10,12 @@ use crate::analyzer::{FlowRef, FlowReport};
 use crate::diagnose::{Blame, Confidence, Severity};
 use crate::facts::{FlowFacts, Outcome, Siblings, Why};
 use crate::flow::{Endpoint, Endpoints};
+use crate::limits;
 use crate::report::view::ClientAuth;
 use crate::span::{FrameNo, Role, Side, Timestamp};
 use crate::text;
 use crate::tls::names::{AlertDescription, CipherSuite, ProtocolVersion};
 use crate::x509::Certificate;
-
-/// Distinct texts, and distinct certificates, held at most; beyond it each flow holds its own.
-const SHARED_TEXTS: usize = 1 << 16;
 
 /// Evidence frames and alerts kept for one row.
 const FRAMES: usize = 12;
@@ -40,7 +38,7 @@ impl Shared {
             return a.clone();
         }
         let a: Arc<str> = Arc::from(s);
-        if self.texts.len() < SHARED_TEXTS {
+        if self.texts.len() < limits::SHARED_TEXTS {
             self.texts.insert(a.clone());
         }
         a
@@ -60,7 +58,7 @@ impl Shared {
             not_after: c.not_after,
             is_ca: c.is_ca(),
         });
-        if self.certificates.len() < SHARED_TEXTS {
+        if self.certificates.len() < limits::SHARED_TEXTS {
             self.certificates.insert(c.sha256, a.clone());
         }
         a

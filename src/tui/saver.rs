@@ -1,7 +1,7 @@
 //! Writes flows to a file: their packets, or a report of them. The input is read once more, in a thread of its own, so that
 //! any number of flows needs no memory here and keys are answered meanwhile.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -177,7 +177,7 @@ fn flows(
     let findings = if job.flows.is_none() { analyzer.findings() } else { Vec::new() };
     writer.finish(analyzer.sources(), &findings)?;
     drop(writer);
-    Ok(crate::ladder::count(written, "flow"))
+    Ok(text::count(written, "flow"))
 }
 
 /// The frames of the wanted flows, with the fragments that belong to them.
@@ -192,7 +192,7 @@ fn packets(job: &Job, mut file: Box<dyn Source>, stop: &AtomicBool, out: &mut dy
     blocks.preamble(&mut bytes);
     let mut decoder = Decoder::new();
     let mut held = Fragments::default();
-    let mut written = 0u64;
+    let (mut written, mut lost) = (0u64, BTreeSet::new());
     while let Some(frame) = file.next_frame().map_err(io::Error::other)? {
         if last.is_some_and(|l| frame.no > l) {
             break;
@@ -211,8 +211,10 @@ fn packets(job: &Job, mut file: Box<dyn Source>, stop: &AtomicBool, out: &mut dy
                     let ranges = wanted.get(&FlowKey::new(src, dst).0);
                     if ranges.is_some_and(|r| r.iter().any(|(a, b)| *a <= frame.no && frame.no <= *b)) {
                         for p in seg.pieces {
-                            if let Some(earlier) = held.take(p.span.frame) {
-                                take(&earlier.frame());
+                            match held.take(p.span.frame) {
+                                Some(earlier) => take(&earlier.frame()),
+                                None if held.has_lost(p.span.frame) => drop(lost.insert(p.span.frame)),
+                                None => {}
                             }
                         }
                         take(&frame);
@@ -229,5 +231,11 @@ fn packets(job: &Job, mut file: Box<dyn Source>, stop: &AtomicBool, out: &mut dy
         }
     }
     out.write_all(&bytes)?;
-    Ok(crate::ladder::count(written, "packet"))
+    let lost = lost.len() as u64;
+    let without = if lost > 0 {
+        format!(" (without {}: too many were held)", text::count(lost, "IP fragment"))
+    } else {
+        String::new()
+    };
+    Ok(format!("{}{without}", text::count(written, "packet")))
 }

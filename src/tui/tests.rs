@@ -429,6 +429,36 @@ fn a_flow_fits_in_two_kib() {
 }
 
 #[test]
+fn rows_that_leave_a_live_list_are_told() {
+    use crate::limits::LIVE_ROWS;
+    use crate::tui::worker::Pace;
+    let mut app = loaded(&[MISSING], (200, 40));
+    let row = app.list.rows[0].clone();
+    app.list = Default::default();
+    app.end = None;
+    let mut id = 0;
+    let mut rows = |n: usize| -> Vec<Row> {
+        (0..n)
+            .map(|_| {
+                id += 1;
+                Row { id, ..row.clone() }
+            })
+            .collect()
+    };
+    let live = |left| Progress { live: Some(Pace { left, ..Pace::default() }), ..Progress::default() };
+    app.news(News::Rows(rows(LIVE_ROWS), live(0)));
+    assert!(!picture(&app).contains("left the list"));
+    app.news(News::Rows(rows(1), live(0)));
+    let half = LIVE_ROWS / 2;
+    assert_eq!((app.left(), app.list.rows.len()), (half as u64, half + 1));
+    assert!(picture(&app).contains("oldest 50,000 left the list"), "{}", picture(&app));
+    // While the view is frozen, and in a screen that takes nothing for long.
+    app.freeze();
+    app.news(News::Rows(rows(LIVE_ROWS + 3), live(4)));
+    assert_eq!(app.left(), half as u64 + 3 + 4);
+}
+
+#[test]
 fn nothing_in_a_capture_drives_the_terminal() {
     let mut app = loaded(&[MUTUAL], LARGE);
     let mut row = app.list.rows[0].clone();

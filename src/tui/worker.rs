@@ -54,6 +54,8 @@ pub(crate) struct Pace {
     pub(crate) rate: u64,
     /// Packets lost by the kernel or the interface.
     pub(crate) lost: u64,
+    /// Flows that a screen which did not take them for long will not get.
+    pub(crate) left: u64,
 }
 
 /// What comes from the threads.
@@ -250,6 +252,7 @@ fn watcher(mut session: Session, report: &report::Options, stop: &AtomicBool, tx
             }
             let over = rows.len().saturating_sub(crate::limits::LIVE_ROWS);
             rows.drain(..over);
+            pace.left = pace.left.saturating_add(over as u64);
         }
         match goes_on {
             Ok(true) => {}

@@ -14,11 +14,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 
 use super::super::{CaptureFile, Error as CaptureError, Frame, LinkType, Problem, Secrets, Source as _, SourceInfo};
 use super::{Error, Live};
+use crate::limits;
 use crate::span::{FrameNo, Timestamp};
-
-/// Bytes of frames that travel together at most, and batches that may wait.
-const BATCH_BYTES: usize = 256 << 10;
-const BATCHES: usize = 8;
 
 /// Between two looks at a file that does not grow.
 const LOOK: Duration = Duration::from_millis(50);
@@ -163,7 +160,7 @@ impl Stream {
         stop: Arc<AtomicBool>,
         note: Arc<OnceLock<String>>,
     ) -> Self {
-        let (tx, batches) = bounded(BATCHES);
+        let (tx, batches) = bounded(limits::STREAM_BATCHES);
         let name = label.to_owned();
         let info = SourceInfo { path: label.to_owned(), ..SourceInfo::default() };
         thread::spawn(move || read(input, &name, tx));
@@ -277,7 +274,7 @@ fn read(input: impl Read + Send + 'static, label: &str, to: Sender<Batch>) {
                 let full = {
                     let mut batch = outbox.lock();
                     batch.push(&f);
-                    batch.bytes.len() >= BATCH_BYTES
+                    batch.bytes.len() >= limits::STREAM_BATCH_BYTES
                 };
                 let secrets = file.take_secrets();
                 if !secrets.is_empty() {

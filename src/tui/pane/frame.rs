@@ -48,6 +48,9 @@ pub(crate) fn header(app: &App, c: &mut Canvas<'_>) {
         }
         parts.push((format!(" {}/s", chrome::bytes(rate as u64)), Paint::Dim));
     }
+    if app.left() > 0 {
+        parts.push((format!(" oldest {} left the list", thousands(app.left())), Paint::Warning));
+    }
     parts.push((format!(" {}", chrome::bytes(p.bytes)), Paint::Dim));
     parts.push((format!(" {}", count(p.frames, "frame")), Paint::Dim));
     let wanted: usize = parts.iter().take(3).map(|(s, _)| width(s)).sum();
