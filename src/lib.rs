@@ -91,6 +91,7 @@ pub mod packet;
 pub mod dns;
 pub mod flow;
 pub mod upgrade;
+mod url;
 pub mod tls;
 pub mod x509;
 pub mod facts;

@@ -22,6 +22,7 @@ use crate::flow::Endpoint;
 use crate::limits;
 use crate::span::Side;
 use crate::text;
+use crate::url;
 use crate::x509::{Certificate, San, a_label, bad_a_label, to_unicode};
 
 /// What has been renamed so far.
@@ -224,11 +225,10 @@ impl Names {
 
     /// Scheme and host; where on it is nobody's business.
     fn url(&mut self, url: &str) -> String {
-        let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = host.rsplit('@').next().unwrap_or_default();
-        let host = host.split(':').next().unwrap_or_default();
-        format!("{scheme}://{}/", self.host(host))
+        let url = url::parse(url);
+        let host = self.host(url.host);
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        format!("{}://{host}/", url.scheme.unwrap_or("http"))
     }
 
     fn san(&mut self, s: &San) -> San {
@@ -344,6 +344,7 @@ mod tests {
         );
         assert_eq!(n.value("joe@example.com"), "user3@name2.com");
         assert_eq!(n.url("http://ocsp.example.com:80/a?b"), "http://name4.name2.com/");
+        assert_eq!(n.url("http://[fe80::1]:80/"), "http://[2001:db8::3]/");
         assert_eq!(n.server("10.0.0.1:443 (API.example.com)"), "192.0.2.1:443 (name1.name2.com)");
         assert_eq!(n.server("[fe80::1]:443"), "[2001:db8::3]:443");
         assert_eq!(n.server("the whole capture"), "the whole capture");

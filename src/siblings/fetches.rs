@@ -9,6 +9,7 @@ use crate::limits;
 use crate::span::{Role, Side};
 use crate::tls::Start;
 use crate::upgrade::Plain;
+use crate::url;
 use crate::x509::Certificate;
 
 use super::lookups::Lookups;
@@ -165,13 +166,13 @@ fn push<T>(list: &mut VecDeque<T>, value: T) -> bool {
     full
 }
 
-/// The host of an http URL, in lower case.
+/// The host of an http URL on the usual port, in lower case.
 fn host(url: &str) -> Option<Box<str>> {
-    let rest = url.get(..7).filter(|s| s.eq_ignore_ascii_case("http://")).and(url.get(7..))?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.strip_suffix(":80").unwrap_or(authority);
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    (!host.is_empty() && host.bytes().all(plain)).then(|| host.to_ascii_lowercase().into())
+    let url = url::parse(url);
+    let is_http = url.scheme.is_some_and(|s| s.eq_ignore_ascii_case("http")) && url.port.is_none_or(|p| p == "80");
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':');
+    let host = Some(url.host).filter(|h| is_http && !h.is_empty() && h.bytes().all(plain))?;
+    Some(host.to_ascii_lowercase().into())
 }
 
 fn wait(f: &FlowFacts) -> Option<Wait> {
@@ -246,6 +247,7 @@ mod tests {
             ("http://ocsp.example/", Some("ocsp.example")),
             ("HTTP://OCSP.Example", Some("ocsp.example")),
             ("http://192.0.2.7:80/a.crl?x", Some("192.0.2.7")),
+            ("http://[2001:DB8::7]/a.crl", Some("2001:db8::7")),
             ("http://ocsp.example:8080/", None),
             ("https://ocsp.example/", None),
             ("ldap:///CN=x", None),
