@@ -20,8 +20,7 @@
 /// a record that claims more is damage, not a packet.
 pub const FRAME_BYTES: usize = 1 << 20;
 
-/// Size of the read buffer, and the largest pcapng block that is looked into (decryption secrets are the largest
-/// honest ones). Larger blocks are skipped without holding them.
+/// The largest pcapng block that is looked into (decryption secrets are the largest honest ones). Larger blocks are skipped without holding them.
 pub const BLOCK_BYTES: usize = 4 << 20;
 
 /// Interfaces remembered per pcapng section; packets of later ones are counted as undecodable.

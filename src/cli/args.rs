@@ -263,7 +263,7 @@ fn format_help() -> String {
     format!("How to write the report: {}", all.join(", "))
 }
 
-/// Severity of `--fail-on`.
+/// Severity from which on findings count, of `--fail-on` and `--write-on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum FailOn {
     /// Errors only.

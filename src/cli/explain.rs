@@ -8,7 +8,7 @@ use crate::tls::names::{
     AlertDescription, CipherSuite, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
 };
 
-/// A kind of registry entry: word, how many bits its numbers have, and how one is explained.
+/// A kind of registry entry: its word on the command line, and how an entry is found by name or number.
 struct Kind {
     word: &'static str,
     find: fn(&str) -> Option<Entry>,

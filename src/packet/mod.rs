@@ -66,7 +66,8 @@ pub enum Skip {
 }
 
 impl Skip {
-    /// Every reason, for tables that count them.
+    /// Every reason, for tables that count them. Programs read these words: "not tcp" stays, though it means
+    /// [`Skip::NotTcpOrUdp`].
     pub const REASONS: [&'static str; 10] = [
         "empty",
         "unsupported link type",

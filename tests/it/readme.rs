@@ -115,7 +115,7 @@ fn made_parts_are_those_of_this_program() {
     assert_eq!(old.len(), new.len());
 }
 
-/// Every capture that README.md names is there, and the marked commands begin with the program.
+/// Every capture that README.md names is there.
 #[test]
 fn captures_that_it_names_exist() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
