@@ -29,6 +29,9 @@ pub(super) fn flows(file: Opened, mut each: impl FnMut(FlowReport)) -> Result<So
             analyzer.take_flows().into_iter().for_each(&mut each);
         }
     }
+    while analyzer.wind_up(file.info()) {
+        analyzer.take_flows().into_iter().for_each(&mut each);
+    }
     analyzer.end_source(file.info());
     analyzer.take_flows().into_iter().for_each(each);
     Ok(file.info().clone())
