@@ -129,7 +129,7 @@ pub(crate) fn rungs(report: &FlowReport) -> Vec<Rung> {
                 GapReason::Limit => "given up, too much was waiting",
                 GapReason::Unknown => "the other direction was not captured",
             };
-            let note = format!("{} of the {role} are missing: {why}", count(g.bytes, "byte"));
+            let note = format!("{} of the {role} are missing: {why}", text::count(g.bytes, "byte"));
             add(g.frame, None, 2, Kind::Note(note));
         }
     }
@@ -141,7 +141,7 @@ pub(crate) fn rungs(report: &FlowReport) -> Vec<Rung> {
     let mut out: Vec<Rung> = steps.into_iter().map(|(_, _, r)| r).collect();
     add_ghosts(&mut out, f);
     for (list, n) in &f.omitted {
-        let note = format!("{} more {list} are not listed", layout::thousands(*n));
+        let note = format!("{} more {list} are not listed", text::thousands(*n));
         out.push(Rung { frame: None, time: None, kind: Kind::Note(note) });
     }
     place_findings(&mut out, &report.diagnosis.findings);
@@ -174,7 +174,7 @@ pub(crate) fn shortened(mut rungs: Vec<Rung>, most: usize) -> Vec<Rung> {
     let more = rungs.len().saturating_sub(most);
     if more > 0 {
         let (from, n) = (most.saturating_mul(2) / 3, more.saturating_add(1));
-        let note = format!("{} are not shown", count(n as u64, "step"));
+        let note = format!("{} are not shown", text::count(n as u64, "step"));
         let rung = Rung { frame: None, time: None, kind: Kind::Note(note) };
         let _ = rungs.splice(from..from.saturating_add(n).min(rungs.len()), [rung]);
     }
@@ -377,7 +377,7 @@ fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
         if let (true, Some((_, _, last))) = (more > 0, s.last_record) {
             let arrow = Arrow {
                 from: f.role(side),
-                label: format!("… {}", count(more, "more record")),
+                label: format!("… {}", text::count(more, "more record")),
                 says: layout::bytes(s.encrypted.bytes.saturating_sub(bytes)),
                 stroke: Stroke::Encrypted,
                 what: What::Records(Vec::new()),
@@ -388,15 +388,10 @@ fn records(f: &FlowFacts) -> Vec<(At, Arrow)> {
     out
 }
 
-/// `1 byte`, `1,460 bytes`.
-pub(crate) fn count(n: u64, what: &str) -> String {
-    format!("{} {what}{}", layout::thousands(n), if n == 1 { "" } else { "s" })
-}
-
 fn anomaly(a: &AnomalyKind) -> String {
     match a {
         AnomalyKind::NotARecord(_) => "bytes that are no TLS record; nothing more of this direction is read".into(),
-        AnomalyKind::Resynced(n) => format!("{} skipped up to the next record", count(*n, "byte")),
+        AnomalyKind::Resynced(n) => format!("{} skipped up to the next record", text::count(*n, "byte")),
         AnomalyKind::EmptyRecord(t) => format!("an empty {t} record"),
         AnomalyKind::Interleaved(t) => format!("a record of type {t} in the middle of a handshake message"),
         AnomalyKind::BadChangeCipherSpec => "a change_cipher_spec that is not one byte 1".into(),

@@ -71,19 +71,6 @@ pub(crate) fn wrap(s: &str, max: usize) -> Vec<String> {
     out
 }
 
-/// `1,482,113`.
-pub(crate) fn thousands(n: u64) -> String {
-    let s = n.to_string();
-    let mut out = String::new();
-    for (i, c) in s.chars().enumerate() {
-        if i > 0 && (s.len().saturating_sub(i)).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
 /// `1.2 GB`, in powers of ten as `ls --si` does.
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
@@ -138,8 +125,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(thousands(1_482_113), "1,482,113");
-        assert_eq!(thousands(12), "12");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_200_000_000), "1.2 GB");
         assert_eq!(bytes(503_344_510), "503 MB");

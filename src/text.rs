@@ -83,9 +83,22 @@ pub fn hex(bytes: &[u8]) -> String {
     out
 }
 
-/// `1 packet`, `2 packets`: a number and what there is so many of, in English.
+/// `1,482,113`.
+pub(crate) fn thousands(n: u64) -> String {
+    let s = n.to_string();
+    let mut out = String::new();
+    for (i, c) in s.chars().enumerate() {
+        if i > 0 && (s.len().saturating_sub(i)).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// `1 packet`, `1,460 packets`: a number and what there is so many of, in English.
 pub fn count(n: u64, one: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+    format!("{} {one}{}", thousands(n), if n == 1 { "" } else { "s" })
 }
 
 /// The same of bytes.
@@ -99,6 +112,7 @@ mod tests {
 
     #[test]
     fn one_is_no_plural() {
+        assert_eq!(count(1_482_113, "frame"), "1,482,113 frames");
         assert_eq!([bytes(0), bytes(1), count(2, "flow")], ["0 bytes", "1 byte", "2 flows"]);
     }
 

@@ -337,7 +337,7 @@ mod tests {
             f
         };
         let x = find(&gap(GapReason::Capture), "capture-loss").expect("told");
-        assert!(x.detail.contains("1400 bytes server→client") && x.blame.name().is_none(), "{}", x.detail);
+        assert!(x.detail.contains("1,400 bytes server→client") && x.blame.name().is_none(), "{}", x.detail);
         assert!(find(&gap(GapReason::Network), "capture-loss").is_none());
         assert!(find(&gap(GapReason::Snaplen), "capture-snaplen-truncated").is_some());
         assert!(find(&gap(GapReason::Limit), "capture-limit-reached").is_some());

@@ -348,7 +348,11 @@ mod tests {
         f.pace[Side::B].resent_count = 1;
         assert!(slow(&f).is_empty());
         let x = find(&f, "handshake-retransmit-stall").expect("told");
-        assert!(x.detail.contains("the server sent 1460 bytes again, or late, after a pause of 1.0 s"), "{}", x.detail);
+        assert!(
+            x.detail.contains("the server sent 1,460 bytes again, or late, after a pause of 1.0 s"),
+            "{}",
+            x.detail
+        );
         assert!(find(&steps([20, 60, 70, 90, 110, 150]), "handshake-retransmit-stall").is_none());
     }
 

@@ -7,8 +7,8 @@ use super::Sink;
 use crate::analyzer::FlowReport;
 use crate::capture::{Frame, OwnedFrame, SourceInfo};
 use crate::diagnose::Severity;
-use crate::ladder::count;
 use crate::limits;
+use crate::text::count;
 
 /// Hands on to another sink what it must keep: frame by frame as captured, flow by flow as they are decided.
 pub struct Sieve {

@@ -59,7 +59,8 @@ impl FragmentCounts {
                 self.evicted,
                 self.evicted_packets,
                 format!(
-                    "given up for newer ones (at most {FRAGMENT_DATAGRAMS} are put together at once, of {} MiB)",
+                    "given up for newer ones (at most {} are put together at once, of {} MiB)",
+                    text::thousands(FRAGMENT_DATAGRAMS as u64),
                     FRAGMENT_BYTES >> 20
                 ),
             ),
@@ -70,7 +71,9 @@ impl FragmentCounts {
             let parts: Vec<String> = lost
                 .iter()
                 .filter(|l| l.0 > 0)
-                .map(|(n, packets, why)| format!("{n} {why} ({})", text::count(*packets, "fragment")))
+                .map(|(n, packets, why)| {
+                    format!("{} {why} ({})", text::thousands(*n), text::count(*packets, "fragment"))
+                })
                 .collect();
             let from = self.lost_from.map(|f| format!(", the first from frame {f}")).unwrap_or_default();
             let message = format!(

@@ -9,7 +9,7 @@ use super::row::{Leaf, Row, endpoint};
 
 /// `31 flows failed of 40, all from 10.0.0.2 to 10.0.0.1:8443.`
 pub(crate) fn tally(g: &Group) -> String {
-    let flows = crate::ladder::count(u64::from(g.flows), "flow");
+    let flows = crate::text::count(u64::from(g.flows), "flow");
     let failed = match g.failed {
         0 => String::new(),
         n if n == g.flows => " (failed)".into(),
@@ -51,7 +51,7 @@ pub(crate) fn text(g: &Group) -> Text {
         paragraphs.push(("Clients".into(), list(&g.clients, ToString::to_string)));
     }
     let causes: Vec<String> =
-        g.causes.iter().map(|(c, n)| format!("{c}: {}", crate::ladder::count(u64::from(*n), "flow"))).collect();
+        g.causes.iter().map(|(c, n)| format!("{c}: {}", crate::text::count(u64::from(*n), "flow"))).collect();
     paragraphs.push(("Causes of failures".into(), causes.join(", ")));
     paragraphs.retain(|(_, t)| !t.is_empty());
     Text { title, paragraphs }
@@ -60,7 +60,7 @@ pub(crate) fn text(g: &Group) -> Text {
 fn certificate(l: &Leaf, g: &Group) -> Vec<(String, String)> {
     let left = match g.days_left() {
         Some(d) if d < 0 => "; it had expired when it was last seen".to_owned(),
-        Some(d) => format!("; {} left when it was last seen", crate::ladder::count(d.unsigned_abs(), "day")),
+        Some(d) => format!("; {} left when it was last seen", crate::text::count(d.unsigned_abs(), "day")),
         None => String::new(),
     };
     let until = l.not_after.map_or_else(|| "unknown".into(), format_time);

@@ -5,7 +5,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-pub(crate) use crate::layout::{bytes, cut, duration, fit, thousands, width, wrap};
+pub(crate) use crate::layout::{bytes, cut, duration, fit, width, wrap};
+pub(crate) use crate::text::thousands;
 
 /// `n` as a screen coordinate.
 pub(crate) fn u16_of(n: usize) -> u16 {

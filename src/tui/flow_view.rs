@@ -187,7 +187,7 @@ impl Open {
                         line(
                             1,
                             format!("record in frame {frame}"),
-                            format!("{}, protected", crate::ladder::count(u64::from(*n), "byte")),
+                            format!("{}, protected", crate::text::count(u64::from(*n), "byte")),
                         );
                     }
                 }

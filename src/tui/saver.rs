@@ -171,6 +171,10 @@ fn flows(
             take(&mut analyzer, writer.as_mut())?;
         }
     }
+    while analyzer.wind_up(file.info()) {
+        given_up(stop)?;
+        take(&mut analyzer, writer.as_mut())?;
+    }
     analyzer.end_source(file.info());
     take(&mut analyzer, writer.as_mut())?;
     // What is said of the whole capture names flows that a selection may lack.

@@ -203,9 +203,9 @@ fn what_was_not_put_together_is_told_when_the_input_ends() {
     let [(1, message)] = &many[..] else { panic!("{many:?}") };
     let evicted = 6000 - FRAGMENT_DATAGRAMS;
     for part in [
-        "6000 packets that came in IP fragments",
-        "4096 not complete when the capture ended (4096 fragments)",
-        &format!("{evicted} given up for newer ones"),
+        "6,000 packets that came in IP fragments",
+        "4,096 not complete when the capture ended (4,096 fragments)",
+        &format!("{} given up for newer ones (at most 4,096 are", crate::text::thousands(evicted as u64)),
     ] {
         assert!(message.contains(part), "{message}");
     }

@@ -29,7 +29,7 @@ pub(crate) fn draw(app: &App, c: &mut Canvas<'_>) {
         [] => "Bytes".to_owned(),
         [one] => {
             let len = o.detail.frames.get(one).map_or(0, |f| f.data.len());
-            format!("Bytes: frame {one}, {}", crate::ladder::count(len as u64, "byte"))
+            format!("Bytes: frame {one}, {}", crate::text::count(len as u64, "byte"))
         }
         [first, .., last] => format!("Bytes: frames {first} to {last}"),
     };

@@ -1,7 +1,7 @@
 //! The list of flows.
 
-use crate::ladder::count;
 use crate::span::Role;
+use crate::text::count;
 use crate::tui::app::{App, Pane};
 use crate::tui::chrome::{self, Canvas, cut, fit, thousands, wrap};
 use crate::tui::filter::version_name;

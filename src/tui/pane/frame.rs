@@ -2,7 +2,7 @@
 
 use ratatui::layout::Position;
 
-use crate::ladder::count;
+use crate::text::count;
 use crate::tui::app::{App, Message, Pane, Popup, Prompt};
 use crate::tui::chrome::{self, Canvas, cut, thousands, u16_of, width};
 use crate::tui::row::Mark;

@@ -237,7 +237,7 @@ fn fields(p: &Pair, c: &Compared, width: usize) -> Vec<Line> {
         out.push(vec![("Nothing differs.".into(), Paint::Bold)]);
     }
     if folded > 0 {
-        let text = format!("{} the same; Enter shows them too", ladder::count(folded as u64, "more field"));
+        let text = format!("{} the same; Enter shows them too", crate::text::count(folded as u64, "more field"));
         out.push(Vec::new());
         out.push(vec![(text, Paint::Dim)]);
     }

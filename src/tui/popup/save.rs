@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tui_input::Input;
 
 use crate::analyzer::FlowRef;
-use crate::ladder::count;
+use crate::text::count;
 use crate::tui::app::{App, Effect, Prompt};
 use crate::tui::keymap::Action;
 use crate::tui::row::Row;
