@@ -27,11 +27,11 @@
 //!   the leader starts the command, keeps the right to end it, and parses nothing; the witness captures and parses, and has no
 //!   rights.
 //!
-//! Beside the path: `span`, `text`, `layout`, `limits` and `reader` are what everything stands on; [`dns`] reads the look-ups
-//! that came before a connection; [`redact`] renames addresses and names (a new name has a length of its own, so that no length
-//! of a name may be judged behind it); [`ladder`] draws one flow for reports and UI; [`signals`] notices those that end or stop
-//! the program; [`compare`] and [`baseline`] set two flows, or a report and an older one, side by side; [`fuzzing`] holds the
-//! entry points of `fuzz/`.
+//! Beside the path: `span`, `text`, `layout`, `limits`, `url` and `reader` are what everything stands on; [`dns`] reads
+//! the look-ups that came before a connection; [`redact`] renames addresses and names (a new name has a length of its
+//! own, so that no length of a name may be judged behind it); [`ladder`] draws one flow for reports and UI; [`signals`]
+//! notices those that end or stop the program; [`compare`] and [`baseline`] set two flows, or a report and an older
+//! one, side by side; [`fuzzing`] holds the entry points of `fuzz/`.
 //!
 //! # Glossary
 //!
@@ -85,13 +85,13 @@ pub mod span;
 pub mod text;
 pub mod layout;
 pub mod limits;
+pub mod url;
 pub mod reader;
 pub mod capture;
 pub mod packet;
 pub mod dns;
 pub mod flow;
 pub mod upgrade;
-mod url;
 pub mod tls;
 pub mod x509;
 pub mod facts;

@@ -2,17 +2,17 @@
 
 /// Scheme and authority of a URL, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Url<'a> {
+pub struct Url<'a> {
     /// `http`; `None` where no `://` stands.
-    pub(crate) scheme: Option<&'a str>,
+    pub scheme: Option<&'a str>,
     /// Host name or address, without the brackets of IPv6. May be empty.
-    pub(crate) host: &'a str,
+    pub host: &'a str,
     /// What stands behind the host's colon.
-    pub(crate) port: Option<&'a str>,
+    pub port: Option<&'a str>,
 }
 
 /// Never fails: what is no URL has odd parts.
-pub(crate) fn parse(url: &str) -> Url<'_> {
+pub fn parse(url: &str) -> Url<'_> {
     let (scheme, rest) = url.split_once("://").map_or((None, url), |(s, r)| (Some(s), r));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let end = authority.rsplit('@').next().unwrap_or_default();
