@@ -11,7 +11,9 @@
 //!   [`SHAPES_PER_FLOW`] and [`EARLY_SHAPES_PER_FLOW`], [`PLAIN_FRAMES`], [`UID_BYTES`];
 //! - what bounds values that are shown as examples beside their number: [`CONFLICT_BYTES`], [`CERTIFICATE_SERIAL`], and the
 //!   lists of what is remembered of other flows ([`SIBLING_LIST`], [`SIBLING_OFFERS`], [`SIBLING_OFFER_LIST`],
-//!   [`SIBLING_PROTOCOLS`], [`SIBLING_NAME_BYTES`], [`SIBLING_TEXT`]);
+//!   [`SIBLING_PROTOCOLS`], [`SIBLING_NAME_BYTES`], [`SIBLING_TEXT`]), damage of one message that is said to be damaged
+//!   ([`MALFORMED_EXTENSIONS`]), where each of its bytes came from ([`EXTENTS_PER_MESSAGE`]);
+//! - what is rounded towards doubt: of more than [`LOSSES`] stretches with lost packets the oldest two become one;
 //! - what bounds memory or waiting and changes no result: caches, batches, kept buffers, patience, what is held of closed
 //!   connections ([`CERTIFICATE_CACHE_BYTES`], [`SHARED_TEXTS`], [`STREAM_BATCHES`], [`KEPT_CAPACITY_BYTES`],
 //!   [`HOLE_PATIENCE`], [`CLOSING_FLOWS`], [`WIND_UP_FLOWS`], [`LIVE_LOOKS`] and the like).
@@ -41,7 +43,7 @@ pub const HELD_FRAGMENTS_BYTES: usize = 4 << 20;
 /// Stacked tags and headers looked through before a frame is given up: more is an attack on the decoder.
 pub const HEADERS_PER_FRAME: usize = 32;
 
-/// Fields recorded for one message in the field tree.
+/// Fields recorded for one message in the field tree; a last one says that there are more.
 pub const FIELDS_PER_MESSAGE: usize = 20_000;
 
 /// Bytes (chunk overhead included) that one direction may hold while it waits for earlier ones; twice the usual

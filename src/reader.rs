@@ -102,9 +102,16 @@ impl Recorder {
         Self::default()
     }
 
-    /// What was recorded, in reading order (a parent before its children).
+    /// What was recorded, in reading order (a parent before its children). Where there was no room for all, the last one says
+    /// so.
     pub fn into_fields(self) -> Vec<Field> {
-        self.fields.into_inner()
+        let mut fields = self.fields.into_inner();
+        if self.full.get() {
+            let span = Span { at: fields.last().map_or(0, |f| f.span.end()), len: 0 };
+            let name = "further fields are not listed".into();
+            fields.push(Field { name, depth: 1, span, meaning: String::new(), topic: None });
+        }
+        fields
     }
 
     fn add(&self, name: Cow<'static, str>, depth: u8, span: Span) {
@@ -352,5 +359,18 @@ mod tests {
     fn trailing_bytes_are_refused() {
         let r = Reader::new(&[0]);
         assert_eq!(r.end("x").unwrap_err().kind, DecodeErrorKind::Trailing(1));
+    }
+
+    #[test]
+    fn fields_beyond_the_cap_are_told() {
+        let most = crate::limits::FIELDS_PER_MESSAGE;
+        let recorded = |n: usize| {
+            let to = Recorder::new();
+            (0..n).for_each(|at| to.add("byte".into(), 1, Span { at, len: 1 }));
+            to.into_fields()
+        };
+        assert_eq!((recorded(most).len(), &*recorded(most)[most - 1].name), (most, "byte"));
+        let last = recorded(most + 5).pop().unwrap();
+        assert_eq!((&*last.name, last.span), ("further fields are not listed", Span { at: most, len: 0 }));
     }
 }
