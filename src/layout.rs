@@ -89,7 +89,7 @@ pub(crate) fn bytes(n: u64) -> String {
     if v < 9.95 { format!("{v:.1} {unit}") } else { format!("{v:.0} {unit}") }
 }
 
-/// A duration of microseconds for a person: `0.41 ms`, `12.3 ms`, `1.204 s`.
+/// A duration of microseconds for a person: `0.41 ms`, `12.30 ms`, `1.204 s`.
 pub(crate) fn duration(us: u64) -> String {
     let ms = us as f64 / 1000.0;
     match us {

@@ -184,7 +184,7 @@ mod tests {
         m.clock_back(ClockJump { frame, back_ns: 5_000_000_000, count: 1 });
         let found = diagnose_capture(&m, &Policy::default());
         assert_eq!((codes(&found), &found[0].frames), (vec!["clock-jump-in-capture"], &vec![frame]));
-        assert!(found[0].detail.contains("5.0 s older"), "{}", found[0].detail);
+        assert!(found[0].detail.contains("5.000 s older"), "{}", found[0].detail);
         for n in 0..=u16::MAX {
             let [a, b] = n.to_be_bytes();
             let mut f = shows(leaf());

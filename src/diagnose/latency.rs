@@ -349,7 +349,7 @@ mod tests {
         assert!(slow(&f).is_empty());
         let x = find(&f, "handshake-retransmit-stall").expect("told");
         assert!(
-            x.detail.contains("the server sent 1,460 bytes again, or late, after a pause of 1.0 s"),
+            x.detail.contains("the server sent 1,460 bytes again, or late, after a pause of 1.000 s"),
             "{}",
             x.detail
         );
@@ -381,6 +381,6 @@ mod tests {
             Some(Box::new(Placed { message: retry, mark: mark(5), side: Side::B, frames: Default::default() }));
         f.second_hello = Some(Box::new(Placed { mark: at(5, 44), ..*first }));
         let x = find(&f, "extra-rtt-hrr").expect("told");
-        assert!(x.detail.contains("came 40 ms after"), "{}", x.detail);
+        assert!(x.detail.contains("came 40.00 ms after"), "{}", x.detail);
     }
 }

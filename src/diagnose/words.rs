@@ -198,17 +198,7 @@ pub(super) fn server_name(f: &FlowFacts) -> Option<String> {
     f.server_name().map(|n| format!("\"{}\"", text::escape_bytes(n)))
 }
 
-/// Microseconds as a person says them.
-pub(super) fn duration(us: u64) -> String {
-    if us >= 1_000_000 {
-        format!("{}.{} s", us / 1_000_000, us / 100_000 % 10)
-    } else if us >= 1000 {
-        format!("{} ms", us / 1000)
-    } else {
-        format!("{us} µs")
-    }
-}
-
+pub(super) use crate::layout::duration;
 pub(super) use crate::text::count;
 
 /// Some bytes as text where they are text, else as hexadecimal.
@@ -243,12 +233,5 @@ mod tests {
         assert_eq!(bytes(b"GET /\r\n"), "\"GET /\\u{d}\\u{a}\"");
         assert_eq!(bytes(&[22, 3, 1]), "160301");
         assert_eq!(bytes(&[0x41; 30]), format!("\"{}\" …", "A".repeat(24)));
-    }
-
-    #[test]
-    fn durations_read_well() {
-        assert_eq!(duration(2_050_000), "2.0 s");
-        assert_eq!(duration(40_000), "40 ms");
-        assert_eq!(duration(7), "7 µs");
     }
 }
