@@ -2,8 +2,7 @@
 //!
 //! Reaching one is told: in the flow (`omitted`, `capture-limit-reached`), in the certificate (its problems), in the input (its
 //! problems and counts), in a finding on the whole capture (`siblings-limit-reached`, `baseline-not-compared`), on standard
-//! error for packets that should have been kept, on the screen for rows that left its list. In silence work those beyond
-//! which nothing that would be said is lost or wrong:
+//! error for packets that should have been kept, on the screen for rows that left its list. In silence work:
 //!
 //! - what bounds a look that finds nothing in honest traffic: [`UPGRADE_BYTES`] (what looks like a hello behind so much plain
 //!   text is taken for data that is transferred), [`HISTORY_BYTES`] and [`HISTORY_SEGMENTS`] (later retransmissions are not
@@ -22,7 +21,8 @@
 /// a record that claims more is damage, not a packet.
 pub const FRAME_BYTES: usize = 1 << 20;
 
-/// The largest pcapng block that is looked into (decryption secrets are the largest honest ones). Larger blocks are skipped without holding them.
+/// The largest pcapng block that is looked into (decryption secrets are the largest honest ones). Larger blocks are skipped
+/// without holding them.
 pub const BLOCK_BYTES: usize = 4 << 20;
 
 /// Interfaces remembered per pcapng section; packets of later ones are counted as undecodable.

@@ -1,7 +1,8 @@
 //! What was typed → what it means → run; exit codes.
 //!
 //! Exit codes: 0 read everything and nothing to complain of; 1 a finding at or above `--fail-on`, an expectation broken, or
-//! a difference from the baseline that counts (see `Comparison::breaks`); 2 bad usage; 3 an input could not be opened or is damaged, or output could not be written. A closed pipe is a quiet end with 0.
+//! a difference from the baseline that counts (see `Comparison::breaks`); 2 bad usage; 3 an input could not be opened or is
+//! damaged, or output could not be written. A closed pipe is a quiet end with 0.
 #![allow(clippy::disallowed_methods, reason = "progress on standard error is paced by the real clock")]
 
 mod analyzers;

@@ -1,7 +1,8 @@
 //! The terminal UI: a list of flows with the reason under it; one flow as a ladder with its fields and bytes.
 //!
 //! [`run`] opens the input before it touches the terminal. From then on threads read (the list, one flow again, the keys,
-//! what is to be written to a file) and this one draws; they speak through bounded channels. `app` is the state and does not know a terminal.
+//! what is to be written to a file) and this one draws; they speak through bounded channels. `app` is the state and
+//! does not know a terminal.
 
 // It reads a clock for the progress of loading and for drawing. Positions on a screen
 // are small numbers; where one is subtracted from another it saturates.
