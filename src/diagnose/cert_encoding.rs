@@ -166,20 +166,20 @@ fn not_der(f: &FlowFacts, _: &Policy) -> Option<Hit> {
 
 /// The name has letters beyond ASCII; bytes that are no UTF-8 stand there as `\xff`.
 fn is_beyond_ascii(name: &str) -> bool {
-    !name.is_ascii() || name.contains("\\x")
+    !name.is_ascii() || (name.contains('\\') && name.contains("\\x"))
 }
 
 fn idn(f: &FlowFacts, _: &Policy) -> Option<Hit> {
-    let called = f.server_name().map(|n| text::escape_bytes(n).into_owned());
+    let called = f.server_name().map(text::escape_bytes);
     let remedy = "Issue the certificate for the name as A-labels (xn--…), as the client sends it.";
     if let Some(c) = own(f) {
         let names =
             || c.subject_alt_names.iter().filter_map(|s| if let San::Dns(n) = s { Some(n.as_str()) } else { None });
         let typed = called.as_deref().filter(|n| n.contains("xn--")).and_then(to_unicode);
         // The name that was called, written out, stands in the certificate.
-        let covered = called.as_deref().is_some_and(|n| match_name(c, n) != NameMatch::Mismatch);
-        let same = names().find(|n| is_beyond_ascii(n) && typed.as_deref() == Some(&n.to_lowercase()));
-        if let Some(same) = same.filter(|_| !covered) {
+        let covered = || called.as_deref().is_some_and(|n| match_name(c, n) != NameMatch::Mismatch);
+        let same = typed.and_then(|t| names().find(|n| is_beyond_ascii(n) && t == n.to_lowercase()));
+        if let Some(same) = same.filter(|_| !covered()) {
             let detail = format!(
                 "The client asked for \"{}\"; the certificate {} has that name as \"{same}\", which is never compared with it as equal.",
                 called.as_deref().unwrap_or_default(),
@@ -191,7 +191,7 @@ fn idn(f: &FlowFacts, _: &Policy) -> Option<Hit> {
             let detail = format!("The certificate {} has the DNS name \"{n}\", which is not in ASCII.", words::cert(c));
             let hit = on_cert(f, Hit::new(detail, remedy)).beside();
             // Whoever calls it by another of its names is not disturbed.
-            return Some(if covered { hit.severity(Severity::Info) } else { hit });
+            return Some(if covered() { hit.severity(Severity::Info) } else { hit });
         }
         if let Some((n, label)) = names().find_map(|n| Some((n, bad_a_label(n)?))) {
             let detail = format!(
