@@ -1,6 +1,9 @@
 //! What a ClientHello offers: fields that must not be so, obsolete versions, weak suites, what hides the name.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use hashbrown::HashSet;
 
 use super::{Blame, Hit, Policy, Rule, Severity, new, page, words};
 use crate::facts::{FlowFacts, Placed};
@@ -289,10 +292,15 @@ fn weak(f: &FlowFacts, _: &Policy) -> Option<Hit> {
         ("DES", CipherSuite::is_des),
         ("3DES", CipherSuite::is_3des),
     ];
+    // The few that are of any kind: every hello offers dozens that are of none.
+    static WEAK: LazyLock<HashSet<u16>> = LazyLock::new(|| {
+        let weak = CipherSuite::all().filter(|s| KINDS.iter().any(|(_, is)| is(*s)));
+        weak.map(|s| s.0).collect()
+    });
     let h = f.client_hello.as_ref()?;
     // How many of each kind, and the first.
     let mut found: [(u64, CipherSuite); KINDS.len()] = [(0, CipherSuite(0)); KINDS.len()];
-    for suite in h.message.cipher_suites.iter().map(|s| CipherSuite(*s)).filter(|s| s.attributes().is_some()) {
+    for suite in h.message.cipher_suites.iter().filter(|s| WEAK.contains(*s)).map(|s| CipherSuite(*s)) {
         for ((_, is), (count, first)) in KINDS.iter().zip(&mut found) {
             if is(suite) {
                 if *count == 0 {
