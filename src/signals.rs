@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 
 /// Those that end the program.
-const ENDING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
 /// Signals that came.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From now on INT, TERM and HUP are remembered; a second one ends the program at once. TSTP stops it as it stops any.
+    /// From now on INT, TERM, HUP and QUIT are remembered; a second one ends the program at once. TSTP stops it as it stops any.
     ///
     /// # Errors
     /// When the system refuses.
@@ -70,7 +70,7 @@ impl Signals {
     }
 }
 
-/// INT, TERM and HUP end nothing from now on: for a process that ends with the one that started it, and is reached by what a
+/// INT, TERM, HUP and QUIT end nothing from now on: for a process that ends with the one that started it, and is reached by what a
 /// terminal sends to both.
 pub fn leave_to_others() {
     #[cfg(unix)]

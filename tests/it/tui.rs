@@ -210,7 +210,7 @@ fn a_person_looks_from_above_compares_and_saves() {
 fn signals_give_the_terminal_back_and_print_the_report() {
     let Some(s) = Screen::start(100, 40) else { return };
     // A shell whose command dies of INT forgets the rest of the line.
-    for (signal, code) in [("TERM", Some(143)), ("INT", None), ("HUP", Some(129))] {
+    for (signal, code) in [("TERM", Some(143)), ("INT", None), ("HUP", Some(129)), ("QUIT", Some(131))] {
         s.run("", &shown(&missing()));
         s.wait("Why: flow 1");
         s.kill(signal);

@@ -53,6 +53,11 @@ pub fn interfaces() -> std::io::Result<Vec<Interface>> {
     Ok(all.into_values().collect())
 }
 
+/// True for an interface that is there and not up: nothing passes it.
+pub(super) fn is_down(name: &str) -> bool {
+    interfaces().is_ok_and(|all| all.iter().any(|i| i.name == name && !i.is_up))
+}
+
 /// What a packet socket has to know of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {

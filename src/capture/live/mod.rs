@@ -68,6 +68,9 @@ pub enum Error {
     /// There is no such interface.
     #[error("there is no interface {0}; `tlscope interfaces` lists them")]
     NoInterface(String),
+    /// It is there and not up.
+    #[error("cannot capture on {0}: it is down; bring it up (ip link set {0} up)")]
+    Down(String),
     /// The filter is wrong.
     #[error("the filter is not understood: {0}; its syntax is that of pcap-filter(7), such as 'tcp port 443'")]
     Filter(String),
@@ -178,6 +181,9 @@ pub fn open(options: &Options) -> Result<Capture, Error> {
     let kind = interfaces::kind(&options.interface);
     if options.interface != ANY && kind.is_none() {
         return Err(Error::NoInterface(name));
+    }
+    if interfaces::is_down(&options.interface) {
+        return Err(Error::Down(name));
     }
     let made = match options.through {
         Some(Through::Socket) => None,

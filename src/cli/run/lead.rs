@@ -16,7 +16,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::keys::{KEY_LOG, KeyLog};
-use super::{ENDED, NOT_FOUND, READY, STARTED, WITNESS};
+use super::{ENDED, NOT_EXECUTABLE, NOT_FOUND, READY, STARTED, WITNESS};
 use crate::cli::args::Global;
 use crate::cli::{DAMAGED, complain};
 use crate::sandbox;
@@ -24,6 +24,9 @@ use crate::scribe::Scribe;
 
 /// Signals that end the command, and with it the capture.
 const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+
+/// Signals that are for the command alone, whatever it makes of them.
+const RELAYED: [Signal; 3] = [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM];
 
 /// A command that was told to end may take so long.
 const GRACE: Duration = Duration::from_secs(5);
@@ -54,7 +57,7 @@ fn both(command: &[OsString], global: &Global) -> io::Result<u8> {
     if !witness.is_ready() {
         return Ok(witness.child.wait().map_or(DAMAGED, code));
     }
-    if let Some(came) = signals.wait(Some(Duration::ZERO))? {
+    if let Some(came) = signals.wait(Some(Duration::ZERO))?.filter(Came::ends) {
         return Ok(after(came.signal));
     }
     let child = match start(command, &keys, &signals) {
@@ -62,7 +65,7 @@ fn both(command: &[OsString], global: &Global) -> io::Result<u8> {
         Err(e) => {
             let name = command.first().map(|c| c.to_string_lossy().into_owned()).unwrap_or_default();
             complain(&format!("cannot start {}: {e}", crate::text::escape(&name)));
-            return Ok(NOT_FOUND);
+            return Ok(if e.kind() == io::ErrorKind::PermissionDenied { NOT_EXECUTABLE } else { NOT_FOUND });
         }
     };
     if !global.no_sandbox {
@@ -109,6 +112,12 @@ struct Came {
     from_terminal: bool,
 }
 
+impl Came {
+    fn ends(&self) -> bool {
+        ENDING.contains(&self.signal)
+    }
+}
+
 /// Signals, read one by one: a handler would not know who sent them.
 struct Signals {
     from: SignalFd,
@@ -118,12 +127,14 @@ struct Signals {
 }
 
 impl Signals {
-    /// From now on none of them ends this process. Those that were ignored before, as under nohup, still are.
+    /// From now on none of them ends this process. A HUP that was ignored before, as under nohup, still is; INT and QUIT are
+    /// not, which a script's shell has ignored by what it starts behind itself (`tlscope run … &`).
     fn catch() -> io::Result<Self> {
         let (ignored, missed) = (ignored(), Arc::new(AtomicUsize::new(0)));
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGCHLD);
-        for s in ENDING.into_iter().filter(|s| ignored & bit(*s) == 0) {
+        let kept = |s: &Signal| *s != Signal::SIGHUP || ignored & bit(*s) == 0;
+        for s in ENDING.into_iter().filter(kept).chain(RELAYED) {
             let number = usize::try_from(s as i32).unwrap_or(0);
             signal_hook::flag::register_usize(s as i32, missed.clone(), number)?;
             mask.add(s);
@@ -205,6 +216,10 @@ impl Commanded {
             // Orphans become ours without a signal that says so.
             let limit = left.map(|l| if ended.is_some() { l.min(LOOK) } else { l }.max(Duration::from_millis(1)));
             let Some(came) = signals.wait(limit)? else { continue };
+            if !came.ends() {
+                let _ = kill(pid(self.child.id()), came.signal);
+                continue;
+            }
             if self.told.is_some() {
                 self.kill(&orphans, ended.is_some(), "was told twice to end");
                 continue;
@@ -286,8 +301,10 @@ impl Witness {
         let _ = self.to.write_all(&[word]).and_then(|()| self.to.flush());
     }
 
-    /// Waits for its report and gives its exit code. A second signal does not wait: `told` says that there was one.
+    /// Waits for its report and gives its exit code. What it writes is not given up for a second signal, which a terminal that
+    /// is closed sends at once: only for one that comes when it has had its time. `told` says that there was one before.
     fn result(mut self, signals: &mut Signals, mut told: bool) -> io::Result<u8> {
+        let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
                 if status.signal().is_some() {
@@ -296,8 +313,8 @@ impl Witness {
                 }
                 return Ok(code(status));
             }
-            let Some(came) = signals.wait(None)? else { continue };
-            if std::mem::replace(&mut told, true) {
+            let Some(came) = signals.wait(None)?.filter(Came::ends) else { continue };
+            if std::mem::replace(&mut told, true) && began.elapsed() >= GRACE {
                 let _ = self.child.kill();
                 return Ok(after(came.signal));
             }

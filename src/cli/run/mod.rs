@@ -30,15 +30,17 @@ const STARTED: u8 = b'S';
 /// The command has ended, as when the leader says no more.
 const ENDED: u8 = b'E';
 
-/// Exit code of a command that cannot be started, as shells have it.
+/// Exit codes of a command that cannot be started, as shells have them: it is not there, or it may not be.
 const NOT_FOUND: u8 = 127;
+const NOT_EXECUTABLE: u8 = 126;
 
 /// Arguments of `tlscope run`.
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "The command gets SSLKEYLOGFILE; the packets and the keys go into one file. What else passes on the
 interface meanwhile is captured too: narrow it with -f. The report goes to standard error.
-Signals are passed on to it; it is killed 5 s after the first one, or at the second.
+Signals are passed on to it; it is killed 5 s after the first one, or at the second. What was
+captured is kept and reported all the same.
 Capturing needs the right that live needs. What captures gives all rights up, as root is (for
 --user NAME, who called sudo, or nobody); what leads the command keeps that to end it. -v says so,
 --no-sandbox keeps all rights.

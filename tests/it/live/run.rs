@@ -43,6 +43,7 @@ fn a_command_is_run_and_reported_with_its_keys() {
     let (code, said, _) = run(&["--fail-on", "error"], &["sh", "-c", quiet]);
     assert_eq!(code, Some(1), "{said}");
     assert_eq!(run(&[], &["/nowhere/at-all"]).0, Some(127));
+    assert_eq!(run(&[], &["/etc/passwd"]).0, Some(126));
     assert_eq!(run(&[], &["sh", "-c", "kill -9 $$"]).0, Some(137));
     // Its temporary files are gone.
     let left: Vec<_> = fs::read_dir(folder.join("tmp")).unwrap().map(|e| e.unwrap().file_name()).collect();

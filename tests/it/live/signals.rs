@@ -38,7 +38,8 @@ fn is_alive(pid: &str) -> bool {
     state(pid).is_some_and(|(letter, _)| letter != 'Z')
 }
 
-/// Signals for the process alone, as from a supervisor: what ends it, and with what exit code.
+/// Signals for the process alone, as from a supervisor, or (with `-`) for its whole group, as when a terminal is closed,
+/// which sends HUP twice: what ends it, and with what exit code.
 #[test]
 fn a_signal_ends_the_command_and_loses_nothing() {
     if !can_capture() {
@@ -53,20 +54,29 @@ fn a_signal_ends_the_command_and_loses_nothing() {
     let deaf = format!("trap '' TERM\n{SCRIPT}");
     // The third ends in order and says so itself.
     let orderly = format!("trap 'kill $!; exit 7' TERM\n{SCRIPT}");
-    let cases: [(&[&str], &str, i32); 5] = [
+    let relayed = format!("trap 'kill $!; exit 8' USR1\n{SCRIPT}");
+    let cases: [(&[&str], &str, i32); 8] = [
         (&["TERM"], SCRIPT, 143),
         (&["HUP"], SCRIPT, 129),
         (&["TERM"], &orderly, 7),
         (&["TERM", "TERM"], &deaf, 137),
         // A shell's child in the background is deaf to INT.
         (&["INT", "TERM"], SCRIPT, 130),
+        (&["-HUP", "-HUP"], SCRIPT, 129),
+        (&["-QUIT"], SCRIPT, 131),
+        (&["USR1"], &relayed, 8),
     ];
     for (signals, script, code) in cases {
         let mut c = net.inside(0, PROGRAM);
         c.args(["run", "-i", "lo", "-q", "-F", "json", "-o", "report.json", "-w", "kept.pcapng", "--", "sh", "-c"]);
         c.arg(script).current_dir(folder).env("TMPDIR", folder.join("tmp")).stdin(Stdio::null());
+        c.process_group(0);
         let mut w = Running::start(&mut c, Stdio::null(), folder, "begun");
         for (n, s) in signals.iter().enumerate() {
+            if let Some(s) = s.strip_prefix('-') {
+                must(&format!("kill -{s} -- -{}", w.child.id()));
+                continue;
+            }
             if n > 0 {
                 until("the first signal is noticed", || w.said().contains("passed on to the command"));
             }
