@@ -120,14 +120,9 @@ fn no_right_is_left_while_packets_are_read() {
 
 #[test]
 fn a_flow_is_told_while_it_is_open_and_when_it_ends() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    certificates(folder);
-    let _server = serve(&net, 0, folder, "*:4433", &[]);
+    let Some(site) = Site::new() else { return };
+    let (net, folder) = (&site.net, site.folder());
+    let _server = serve(net, 0, folder, "*:4433", &[]);
     let mut c = net.inside(0, PROGRAM);
     c.args(["live", "-v", "-F", "ndjson", "-i", "lo"]);
     let mut w = Running::start(&mut c, Stdio::piped(), folder, BEGUN);

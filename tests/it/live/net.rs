@@ -222,6 +222,25 @@ pub fn file_flows(path: &Path) -> BTreeSet<String> {
     essences(document["flows"].as_array().unwrap().iter())
 }
 
+/// Two hosts, and a folder with certificates for them.
+pub struct Site {
+    pub net: Net,
+    folder: tempfile::TempDir,
+}
+
+impl Site {
+    /// `None`, said loudly, where nothing can be captured.
+    pub fn new() -> Option<Self> {
+        let site = can_capture().then(|| Self { net: Net::new(), folder: tempfile::tempdir().unwrap() })?;
+        certificates(site.folder());
+        Some(site)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
 /// Certificates: a CA, and a server of it.
 pub fn certificates(folder: &Path) {
     let run = |args: &str| {

@@ -10,14 +10,9 @@ use super::net::*;
 
 #[test]
 fn a_command_is_run_and_reported_with_its_keys() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    certificates(folder);
-    let _server = serve(&net, 0, folder, "*:4433", &[]);
+    let Some(site) = Site::new() else { return };
+    let (net, folder) = (&site.net, site.folder());
+    let _server = serve(net, 0, folder, "*:4433", &[]);
     fs::create_dir(folder.join("tmp")).unwrap();
     let run = |more: &[&str], command: &[&str]| {
         let mut c = net.inside(0, PROGRAM);
@@ -52,14 +47,9 @@ fn a_command_is_run_and_reported_with_its_keys() {
 
 #[test]
 fn a_command_keeps_its_environment_and_key_log() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    certificates(folder);
-    let _server = serve(&net, 0, folder, "*:4433", &[]);
+    let Some(site) = Site::new() else { return };
+    let (net, folder) = (&site.net, site.folder());
+    let _server = serve(net, 0, folder, "*:4433", &[]);
     let log = folder.join("keys.log");
     let older = "CLIENT_RANDOM 00 11\n";
     fs::write(&log, older).unwrap();
@@ -99,14 +89,9 @@ fn a_command_keeps_its_environment_and_key_log() {
 
 #[test]
 fn chains_are_judged_by_the_anchors_that_were_given() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    certificates(folder);
-    let _server = serve(&net, 0, folder, "*:4433", &["-tls1_2"]);
+    let Some(site) = Site::new() else { return };
+    let (net, folder) = (&site.net, site.folder());
+    let _server = serve(net, 0, folder, "*:4433", &["-tls1_2"]);
     let codes = |trust: &str| {
         let mut c = net.inside(0, PROGRAM);
         c.args(["run", "-i", "lo", "-q", "-F", "json", "-o", "report.json", "--trust", trust, "--"]);

@@ -42,14 +42,9 @@ fn is_alive(pid: &str) -> bool {
 /// which sends HUP twice: what ends it, and with what exit code.
 #[test]
 fn a_signal_ends_the_command_and_loses_nothing() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    certificates(folder);
-    let _server = serve(&net, 0, folder, "*:4433", &[]);
+    let Some(site) = Site::new() else { return };
+    let (net, folder) = (&site.net, site.folder());
+    let _server = serve(net, 0, folder, "*:4433", &[]);
     fs::create_dir(folder.join("tmp")).unwrap();
     let deaf = format!("trap '' TERM\n{SCRIPT}");
     // The third ends in order and says so itself.

@@ -201,28 +201,23 @@ fn what_is_written_of_findings_is_rotated_too() {
 
 #[test]
 fn real_handshakes_that_fail_are_written_and_no_other() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    certificates(folder);
-    let _plain = serve(&net, 1, folder, "*:4433", &[]);
-    let _mutual = serve(&net, 1, folder, "*:4434", &["-Verify", "1", "-CAfile", "ca.pem", "-verify_return_error"]);
+    let Some(site) = Site::new() else { return };
+    let (net, folder) = (&site.net, site.folder());
+    let _plain = serve(net, 1, folder, "*:4433", &[]);
+    let _mutual = serve(net, 1, folder, "*:4434", &["-Verify", "1", "-CAfile", "ca.pem", "-verify_return_error"]);
     let path = |name: &str| folder.join(name).display().to_string();
-    let mut all = watch(&net, 0, &["-i", "near", "-w", &path("all.pcapng")], folder, "all");
+    let mut all = watch(net, 0, &["-i", "near", "-w", &path("all.pcapng")], folder, "all");
     for through in ["socket", "libpcap"] {
         let kept = path(&format!("{through}.pcapng"));
         let arguments = ["-i", "near", "--through", through, "-w", &kept, "--write-on", "error"];
-        let mut w = watch(&net, 0, &arguments, folder, through);
+        let mut w = watch(net, 0, &arguments, folder, through);
         let good = ["--cacert", "ca.pem", "--resolve", "server.test:4433:192.0.2.2"];
         for _ in 0..5 {
-            call(&net, 0, folder, "https://server.test:4433/", &good);
+            call(net, 0, folder, "https://server.test:4433/", &good);
         }
-        call(&net, 0, folder, "https://192.0.2.2:4434/", &["-k"]);
-        call(&net, 0, folder, "https://[2001:db8::2]:4433/", &[]);
-        call(&net, 0, folder, "https://192.0.2.2:4435/", &["-k"]);
+        call(net, 0, folder, "https://192.0.2.2:4434/", &["-k"]);
+        call(net, 0, folder, "https://[2001:db8::2]:4433/", &[]);
+        call(net, 0, folder, "https://192.0.2.2:4435/", &["-k"]);
         std::thread::sleep(Duration::from_millis(300));
         w.signal("INT");
         assert!(w.wait().success(), "{}", w.said());
