@@ -51,13 +51,17 @@ pub trait Sink: Send {
     ///
     /// # Errors
     /// When it cannot be.
-    fn rest(&mut self) -> io::Result<()>;
+    fn rest(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Nothing comes any more.
     ///
     /// # Errors
     /// When something could not be kept.
-    fn end(&mut self, info: &SourceInfo) -> io::Result<()>;
+    fn end(&mut self, _info: &SourceInfo) -> io::Result<()> {
+        Ok(())
+    }
 
     /// What should be there and is not, when it has ended: a sentence, safe to print.
     fn left_out(&self) -> Option<String> {

@@ -215,14 +215,6 @@ mod tests {
             Ok(())
         }
 
-        fn rest(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn end(&mut self, _: &SourceInfo) -> io::Result<()> {
-            Ok(())
-        }
-
         fn name(&self) -> &str {
             "bad.pcapng"
         }

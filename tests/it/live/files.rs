@@ -41,12 +41,8 @@ fn mode_and_owner(path: &Path) -> (u32, u32) {
 
 #[test]
 fn who_writes_files_has_no_right_but_that() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let Some(site) = Site::bare() else { return };
+    let (net, folder) = (&site.net, site.folder());
     fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).unwrap();
     let folder_of = |name: &str, owner: u32| {
         let path = folder.join(name);
@@ -74,9 +70,9 @@ fn who_writes_files_has_no_right_but_that() {
         assert!(w.said().contains(&format!("sandbox of the process that writes files: user {uid}, ")), "{}", w.said());
         assert!(!w.said().contains(": no"), "{}", w.said());
         // What is allowed it can do: several files.
-        call(&net, 0, folder, "https://127.0.0.1:4433/", &[]);
+        call(net, 0, folder, "https://127.0.0.1:4433/", &[]);
         for _ in 0..40 {
-            call(&net, 0, folder, "https://127.0.0.1:4433/", &[]);
+            call(net, 0, folder, "https://127.0.0.1:4433/", &[]);
         }
         w.signal("TERM");
         assert!(w.wait().success(), "{}", w.said());
@@ -133,12 +129,8 @@ fn who_writes_files_has_no_right_but_that() {
 
 #[test]
 fn packets_are_their_owners_and_reports_too() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let Some(site) = Site::bare() else { return };
+    let (net, folder) = (&site.net, site.folder());
     chown(folder, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
     let kept = folder.join("kept.pcapng");
     // One that is there already is no door for others.
@@ -162,12 +154,8 @@ fn packets_are_their_owners_and_reports_too() {
 
 #[test]
 fn what_cannot_be_written_is_named() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let Some(site) = Site::bare() else { return };
+    let (net, folder) = (&site.net, site.folder());
     let run = |more: &[&str], command: &str| {
         let mut c = net.inside(0, PROGRAM);
         c.args(["run", "-i", "lo", "-q"]).args(more).args(["--", "sh", "-c", command]).current_dir(folder);

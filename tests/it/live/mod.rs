@@ -147,16 +147,12 @@ fn a_flow_is_told_while_it_is_open_and_when_it_ends() {
 
 #[test]
 fn what_ends_a_capture_is_said() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let Some(site) = Site::bare() else { return };
+    let (net, folder) = (&site.net, site.folder());
     for through in ["socket", "libpcap"] {
         must(&format!("ip -n {} link add gone type veth peer name gone2", net.names[0]));
         must(&format!("ip -n {} link set gone up", net.names[0]));
-        let mut w = watch(&net, 0, &["-i", "gone", "--through", through], folder, "report");
+        let mut w = watch(net, 0, &["-i", "gone", "--through", through], folder, "report");
         must(&format!("ip -n {} link del gone", net.names[0]));
         assert_eq!(w.wait().code(), Some(3), "{}", w.said());
         assert!(w.said().contains("the capture on gone has ended"), "{}", w.said());
@@ -164,8 +160,8 @@ fn what_ends_a_capture_is_said() {
         assert_eq!(last["sources"][0]["complete"], false);
     }
     // The disk is full.
-    let mut w = watch(&net, 0, &["-i", "lo", "-w", "/dev/full"], folder, "report");
-    call(&net, 0, folder, "https://127.0.0.1:4433/", &[]);
+    let mut w = watch(net, 0, &["-i", "lo", "-w", "/dev/full"], folder, "report");
+    call(net, 0, folder, "https://127.0.0.1:4433/", &[]);
     assert_eq!(w.wait().code(), Some(3), "{}", w.said());
     assert!(w.said().contains("cannot write the packets to /dev/full"), "{}", w.said());
     // The reader of the pipe is gone.
@@ -173,28 +169,24 @@ fn what_ends_a_capture_is_said() {
     c.args(["live", "-v", "-F", "ndjson", "-i", "lo"]);
     let mut w = Running::start(&mut c, Stdio::piped(), folder, BEGUN);
     drop(w.child.stdout.take());
-    call(&net, 0, folder, "https://127.0.0.1:4433/", &[]);
+    call(net, 0, folder, "https://127.0.0.1:4433/", &[]);
     assert_eq!(w.wait().code(), Some(0), "{}", w.said());
 }
 
 /// An interface that is taken down and brought up again is one capture.
 #[test]
 fn an_interface_that_comes_back_is_captured_further() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let Some(site) = Site::bare() else { return };
+    let (net, folder) = (&site.net, site.folder());
     for through in ["socket", "libpcap"] {
-        let mut w = watch(&net, 0, &["-i", "near", "--through", through], folder, "report");
+        let mut w = watch(net, 0, &["-i", "near", "--through", through], folder, "report");
         for _ in 0..2 {
             must(&format!("ip -n {} link set near down", net.names[0]));
             // Longer than it waits for packets.
             std::thread::sleep(Duration::from_millis(300));
             must(&format!("ip -n {} link set near up", net.names[0]));
         }
-        call(&net, 0, folder, "https://192.0.2.2:4433/", &[]);
+        call(net, 0, folder, "https://192.0.2.2:4433/", &[]);
         std::thread::sleep(Duration::from_millis(200));
         w.signal("INT");
         assert_eq!(w.wait().code(), Some(0), "{through}: {}", w.said());

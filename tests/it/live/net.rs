@@ -222,7 +222,7 @@ pub fn file_flows(path: &Path) -> BTreeSet<String> {
     essences(document["flows"].as_array().unwrap().iter())
 }
 
-/// Two hosts, and a folder with certificates for them.
+/// Two hosts, and a folder.
 pub struct Site {
     pub net: Net,
     folder: tempfile::TempDir,
@@ -230,8 +230,13 @@ pub struct Site {
 
 impl Site {
     /// `None`, said loudly, where nothing can be captured.
+    pub fn bare() -> Option<Self> {
+        can_capture().then(|| Self { net: Net::new(), folder: tempfile::tempdir().unwrap() })
+    }
+
+    /// The same with certificates in the folder.
     pub fn new() -> Option<Self> {
-        let site = can_capture().then(|| Self { net: Net::new(), folder: tempfile::tempdir().unwrap() })?;
+        let site = Self::bare()?;
         certificates(site.folder());
         Some(site)
     }

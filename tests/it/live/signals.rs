@@ -95,12 +95,8 @@ fn a_signal_ends_the_command_and_loses_nothing() {
 /// Nobody can pass on what kills; but keys are secret.
 #[test]
 fn keys_do_not_stay_behind() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let Some(site) = Site::bare() else { return };
+    let (net, folder) = (&site.net, site.folder());
     fs::create_dir(folder.join("tmp")).unwrap();
     let keys = || fs::read_dir(folder.join("tmp")).unwrap().count();
     let mut c = net.inside(0, PROGRAM);
@@ -115,12 +111,8 @@ fn keys_do_not_stay_behind() {
 
 #[test]
 fn everything_stops_together_and_goes_on() {
-    if !can_capture() {
-        return;
-    }
-    let net = Net::new();
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+    let Some(site) = Site::bare() else { return };
+    let (net, folder) = (&site.net, site.folder());
     for arguments in [
         ["run", "-i", "lo", "-q", "-w", "kept.pcapng", "--", "sh", "-c", "echo tried from inside >&2; read line"],
         ["live", "-i", "lo", "-v", "-w", "live.pcapng", "-o", "report", "-F", "text"],
@@ -170,6 +162,8 @@ fn a_key_of_the_terminal_reaches_the_command_once() {
     // Without job control of its own around it, as a line that a person types.
     fs::remove_file(&kept).unwrap();
     s.line("clear");
+    // A line that is typed before the screen is clear goes with it.
+    s.wait_until("a clear screen", |t| !t.contains("ended="));
     s.line(&format!("{PROGRAM} run -i lo -q -w {} -- sh -c 'echo begun; sleep 600'", shown(&kept)));
     s.wait_until("it begins", |t| t.lines().any(|l| l.trim() == "begun"));
     s.keys(&["C-z"]);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tlscope::analyzer::{FlowReport, Options};
 use tlscope::capture::live::Stream;
-use tlscope::capture::{CaptureFile, Frame, PcapngBlocks, Source as _, SourceInfo};
+use tlscope::capture::{CaptureFile, Frame, PcapngBlocks, Source as _};
 use tlscope::diagnose::{Policy, Severity, diagnose};
 use tlscope::live::{Session, Sieve, Sink};
 
@@ -29,14 +29,6 @@ impl Sink for Memory {
             blocks.preamble(bytes);
         }
         blocks.frame(frame, bytes);
-        Ok(())
-    }
-
-    fn rest(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn end(&mut self, _: &SourceInfo) -> io::Result<()> {
         Ok(())
     }
 
